@@ -1,5 +1,5 @@
-// `npm run bench:trust` measures what tokens of an issuer, roles of AWS and grants cost, what tokens of nobody do, which tokens pass
-// where, and what cancelled calls and renewed certificates do to uploads. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, roles of AWS, grants and quotas cost, what tokens of nobody do, which
+// tokens pass where, and what cancelled calls and renewed certificates do to uploads. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";

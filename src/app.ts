@@ -15,6 +15,7 @@ import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { RecordEntry } from "./domain/journal/new-entry.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
+import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { CertificateWatch } from "./jobs/watch-certificates.ts";
@@ -44,6 +45,8 @@ export interface App {
 export interface SharedWithWorkers {
   /** Slots of the streams that write. When left out, the worker has slots of its own. */
   slots?: SlotPool | undefined;
+  /** Lends the requests that quotas count. When left out, the worker counts its own. */
+  requests?: RequestLender | undefined;
   /** The other workers; left out when there are none. */
   siblings?: Siblings | undefined;
 }
@@ -104,7 +107,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const binding = { ...toBindOptions(config, listener.url), uploadTokens };
+    const binding = { ...toBindOptions(config, listener.url, options), uploadTokens };
     serve = createServiceListener(ready, common, { ...linkRoute, ...binding });
     return ready;
   });
@@ -178,8 +181,9 @@ async function openPort(
 function toBindOptions(
   { publicUrl, admins, namespace }: Config,
   listenerUrl: string,
+  { requests = new RequestBuckets() }: SharedWithWorkers,
 ): Omit<BindOptions, "uploadTokens"> {
-  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace, requests };
 }
 
 /** How upload tokens are made and judged; without keys there are none. */

@@ -25,11 +25,14 @@ import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
 import type { Caller } from "./domain/caller.ts";
 import type { CommitPosition } from "./domain/commit-position.ts";
 import type { RecordEntry } from "./domain/journal/new-entry.ts";
+import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
+import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
+import { getUsage } from "./queries/get-usage.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -51,6 +54,8 @@ import { beginWriteUpload } from "./transfer/write-upload.ts";
 export interface BindOptions {
   /** The URL at which callers reach the service, for links. */
   publicUrl: string;
+  /** Counts the requests of this replica. */
+  requests: RequestLender;
   /** Who may create namespaces and set grants. */
   admins: readonly string[];
   /** The limits of a new namespace, where its creator states none. */
@@ -68,7 +73,14 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
   const bound = bindAll(service, { ...options, limiters, authority });
-  const authorized = authorizeFunctions(bound.functions, authority, service.paths);
+  const quotas = new RequestQuotas(options.requests);
+  const authorized = authorizeFunctions(bound.functions, authority, {
+    paths: service.paths,
+    admitRequest: (namespace, { principal }, call) => {
+      const known = service.directory.get(namespace);
+      return known && quotas.admit(known, principal, call);
+    },
+  });
   const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
   const recording = { record, namespaces: service.directory, now: () => new Date() };
   const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
@@ -155,7 +167,7 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
     listNamespaces: (request, options) => listNamespaces(directory, request, options),
     updateNamespace: (request, options) => updateNamespace(changing, request, options),
     deleteNamespace: (request, options) => deleteNamespace(changing, request, options),
-    getUsage: ({ namespace }) => namespaces.usage(namespace),
+    getUsage: (request) => getUsage(namespaces, request),
     getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),

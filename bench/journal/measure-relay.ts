@@ -66,17 +66,10 @@ export async function measureRelay(
     const beside = await measure();
     const readKiB = await measureReadKiB(trial, { fill, number: () => relay.numberNew() });
     const slow = await measureOpen(trial, relay.numberNew);
-    const rate = (name: string, measured: number): FigureRow => ({
-      name,
-      measured,
-      must: { atLeast: 2000 },
-      aim: { atLeast: 10_000 },
-      unit: "count",
-    });
     return [
-      rate("relay: entries numbered a second", alone),
+      toRate("relay: entries numbered a second", alone),
       {
-        ...rate(`relay: the same beside a transaction open over ${run.entries} entries`, beside),
+        ...toRate(`relay: the same beside a transaction open over ${run.entries} entries`, beside),
         note: `a look at ${BATCH} new entries then reads and writes ${readKiB} KiB of tables and indexes`,
       },
       {
@@ -93,6 +86,10 @@ export async function measureRelay(
     await pool.end();
     await trial.stop();
   }
+}
+
+function toRate(name: string, measured: number): FigureRow {
+  return { name, measured, must: { atLeast: 2000 }, aim: { atLeast: 10_000 }, unit: "count" };
 }
 
 /** KiB of shared buffers that a look touches. */

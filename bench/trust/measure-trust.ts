@@ -14,6 +14,7 @@ import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
 import { BENCH_ROLE, type IamStage, measureForgeries, startIamStage } from "./measure-iam.ts";
+import { measureQuotas } from "./measure-quotas.ts";
 import { startTokenIssuer } from "./token-issuer.ts";
 
 /** How much is measured. */
@@ -95,6 +96,7 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
         pace,
       ),
     );
+    const quotas = await measureQuotas(database.url, { rounds: run.rounds, report });
     const roles = await measureRoles(iam, { url: service.url, pid, token, gets }, { ...run, report });
     const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
     return [
@@ -104,6 +106,7 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
       { name: "SearchFiles, prefix grant ÷ the same prefix, p50", ...search.p50, must: { atMost: 1.25 } },
       ...roles,
       { name: "upload CPU per GiB, token of an issuer and grants ÷ static token", ...uploads, must: { atMost: 1.05 } },
+      ...quotas,
     ];
   } finally {
     await stopAllProcesses();

@@ -1,6 +1,14 @@
 import { expect } from "chai";
 import { SluiceError } from "../client/sluice-error.ts";
-import { toSentence } from "./exit-code.ts";
+import { EXIT, toExitCode, toSentence } from "./exit-code.ts";
+
+describe("toExitCode", () => {
+  it("says to try again later after a day's quota and a rate, and not after a quota of storage", () => {
+    const codeOf = (reason: string) => toExitCode(new SluiceError("resource_exhausted", "x", { reason }));
+    expect([codeOf("QUOTA_REQUESTS"), codeOf("QUOTA_BYTES_PER_DAY")]).to.deep.equal([EXIT.tryLater, EXIT.tryLater]);
+    expect(codeOf("QUOTA_STORAGE")).to.equal(EXIT.failed);
+  });
+});
 
 describe("toSentence", () => {
   const said = (message: string) => toSentence(new SluiceError("invalid_argument", message, { reason: "X" }));

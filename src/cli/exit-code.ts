@@ -15,6 +15,8 @@ export function toExitCode(error: unknown): number {
   // `serve` and `migrate` run in this process and throw the service's own errors.
   if (error instanceof DomainError) return error.code === "unavailable" ? EXIT.tryLater : EXIT.failed;
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return EXIT.failed;
+  // Nothing that a later try would change: somebody has to make room.
+  if (error.reason === "QUOTA_STORAGE") return EXIT.failed;
   return error.code === "unavailable" || error.code === "resource_exhausted" ? EXIT.tryLater : EXIT.failed;
 }
 

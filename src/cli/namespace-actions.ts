@@ -1,5 +1,5 @@
 import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
-import type { Namespace } from "../../gen/sluice/v1/namespace_service_pb.ts";
+import type { Namespace, UsedBytes } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { fromAuditPolicy, type NamespaceLimits } from "../client/namespace-calls.ts";
 import { type ServiceOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
@@ -7,6 +7,9 @@ import { formatBytes } from "./human-units.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 type Options = ServiceOptions & { json: boolean };
+
+/** A quota as an option states it; "none" lifts it. */
+type Quota = number | "none";
 
 /** The limits as the options name them; times in milliseconds. */
 interface LimitOptions {
@@ -18,6 +21,12 @@ interface LimitOptions {
   partUrlMax?: number;
   linkMax?: number;
   audit?: "best-effort" | "required";
+  quotaRequests?: Quota;
+  quotaDay?: Quota;
+  quotaStorage?: Quota;
+  principalQuotaRequests?: Quota;
+  principalQuotaDay?: Quota;
+  principalQuotaStorage?: Quota;
 }
 
 /** `sluice namespaces list`: prints each namespace as a line, or with `json` as an object. */
@@ -81,14 +90,24 @@ export async function runDeleteNamespace(
 }
 
 /** `sluice namespaces usage <namespace>` */
-export async function runUsage(terminal: Terminal, name: string, options: Options): Promise<void> {
+export async function runUsage(
+  terminal: Terminal,
+  name: string,
+  options: Options & { principal?: string },
+): Promise<void> {
+  const { principal } = options;
   await withClient(terminal, options, async (client) => {
-    const usage = await client.getUsage(name, { signal: terminal.signal });
+    const call = { signal: terminal.signal, ...(principal !== undefined && { principal }) };
+    const usage = await client.getUsage(name, call);
     const [liveFiles, liveBytes] = [Number(usage.liveFiles), Number(usage.liveBytes)];
     const [keptGenerations, keptBytes] = [Number(usage.keptGenerations), Number(usage.keptBytes)];
     const unfinishedUploads = Number(usage.unfinishedUploads);
+    const used = toUsed(usage.used);
+    const usedByPrincipal = principal === undefined ? undefined : toUsed(usage.usedByPrincipal);
     if (options.json) {
-      printJson(terminal, { namespace: name, liveFiles, liveBytes, keptGenerations, keptBytes, unfinishedUploads });
+      const kept = { liveFiles, liveBytes, keptGenerations, keptBytes, unfinishedUploads };
+      const dayEndTime = usage.dayEndTime && timestampDate(usage.dayEndTime).toISOString();
+      printJson(terminal, { namespace: name, ...kept, used, ...(usedByPrincipal && { usedByPrincipal }), dayEndTime });
       return;
     }
     printLine(terminal, `${liveFiles} files, ${formatBytes(liveBytes)}`);
@@ -97,7 +116,15 @@ export async function runUsage(terminal: Terminal, name: string, options: Option
       `${keptGenerations} deleted or superseded generations that are not purged, ${formatBytes(keptBytes)}`,
     );
     printLine(terminal, `${unfinishedUploads} unfinished uploads`);
+    printLine(terminal, `${formatBytes(used.dayBytes)} uploaded since midnight (UTC)`);
+    if (usedByPrincipal === undefined) return;
+    const { storedBytes, dayBytes } = usedByPrincipal;
+    printLine(terminal, `${principal}: ${formatBytes(storedBytes)} kept, ${formatBytes(dayBytes)} since midnight`);
   });
+}
+
+function toUsed(used: UsedBytes | undefined): { storedBytes: number; dayBytes: number } {
+  return { storedBytes: Number(used?.storedBytes ?? 0), dayBytes: Number(used?.dayBytes ?? 0) };
 }
 
 function toLimits(options: LimitOptions): NamespaceLimits {
@@ -110,8 +137,18 @@ function toLimits(options: LimitOptions): NamespaceLimits {
     partUrlLifetimeMaxMs: options.partUrlMax,
     linkLifetimeMaxMs: options.linkMax,
     audit: options.audit,
+    requestsPerSecondMax: toQuota(options.quotaRequests),
+    bytesPerDayMax: toQuota(options.quotaDay),
+    storedBytesMax: toQuota(options.quotaStorage),
+    principalRequestsPerSecondMax: toQuota(options.principalQuotaRequests),
+    principalBytesPerDayMax: toQuota(options.principalQuotaDay),
+    principalStoredBytesMax: toQuota(options.principalQuotaStorage),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+function toQuota(quota: Quota | undefined): number | null | undefined {
+  return quota === "none" ? null : quota;
 }
 
 function print(terminal: Terminal, { json }: { json: boolean }, namespace: Namespace): void {
@@ -136,10 +173,23 @@ function toJson(namespace: Namespace): Record<string, unknown> {
     partUrlLifetimeMaxSeconds: toSeconds(namespace.partUrlLifetimeMax),
     linkLifetimeMaxSeconds: toSeconds(namespace.linkLifetimeMax),
     audit: fromAuditPolicy(namespace),
+    ...toQuotas(namespace),
     etag,
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
     ...(updateTime && { updateTime: timestampDate(updateTime).toISOString() }),
   };
+}
+
+/** The quotas that there are. */
+function toQuotas(namespace: Namespace): Record<string, number> {
+  const { requestsPerSecondMax, bytesPerDayMax, storedBytesMax } = namespace;
+  const { principalRequestsPerSecondMax, principalBytesPerDayMax, principalStoredBytesMax } = namespace;
+  const quotas = {
+    ...{ requestsPerSecondMax, bytesPerDayMax, storedBytesMax },
+    ...{ principalRequestsPerSecondMax, principalBytesPerDayMax, principalStoredBytesMax },
+  };
+  const given = Object.entries(quotas).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
 }
 
 function toSeconds(duration: Duration | undefined): number {

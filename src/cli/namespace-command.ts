@@ -38,8 +38,9 @@ export function addNamespaces(program: Command, terminal: Terminal, common: Comm
     .argument("<namespace>", "name of the namespace")
     .action(async (name, options) => (await loadNamespaces()).runDeleteNamespace(terminal, name, options));
   withService(namespaces.command("usage"))
-    .description("count what a namespace keeps")
+    .description("count what a namespace keeps, and what is used of its quotas")
     .argument("<namespace>", "name of the namespace")
+    .option("--principal <principal>", "show what this principal uses as well")
     .action(async (name, options) => (await loadNamespaces()).runUsage(terminal, name, options));
   addGrants(program, terminal, common);
 }
@@ -74,6 +75,7 @@ function addGrants(program: Command, terminal: Terminal, { withService }: Common
 }
 
 function withLimits(command: Command, { parseCount }: Common): Command {
+  const parseQuota = (text: string) => (text === "none" ? text : parseCount(text));
   return command
     .option("--allow-region <region>", "region in which files may be; repeatable", collect)
     .option("--file-size-max <bytes>", "largest file", parseCount)
@@ -84,7 +86,13 @@ function withLimits(command: Command, { parseCount }: Common): Command {
     .option("--link-max <time>", "longest life of a link: 7d", parseLifetime)
     .addOption(
       new Option("--audit <policy>", "whether answers wait for the journal").choices(["best-effort", "required"]),
-    );
+    )
+    .option("--quota-requests <count>", "requests a second and replica; none for no quota", parseQuota)
+    .option("--quota-day <bytes>", "bytes uploaded a day (UTC); none for no quota", parseQuota)
+    .option("--quota-storage <bytes>", "bytes kept; none for no quota", parseQuota)
+    .option("--principal-quota-requests <count>", "the same for each principal", parseQuota)
+    .option("--principal-quota-day <bytes>", "the same for each principal", parseQuota)
+    .option("--principal-quota-storage <bytes>", "the same for each principal", parseQuota);
 }
 
 function withEtag(command: Command): Command {

@@ -63,6 +63,24 @@ describe("sluice namespaces and sluice grants", function () {
     expect(await jsonOf("namespaces", "get", "legal")).to.include({ bucket: "my-legal-files", keyPrefix: "legal/" });
   });
 
+  it("set quotas, show what is used of them, and lift them, as the page of access shows", async () => {
+    await printedBy("namespaces", "create", "quoted", "--bucket", "quoted-bucket", "--region", "eu-central-1");
+    for (const line of testedBlock("access", "Quotas", "text").trim().split("\n")) {
+      const out = await printedBy(...line.replaceAll("legal", "quoted").split(" ").slice(1));
+      if (line.includes(" usage ")) expect(out).to.match(/^github:repo:acme\/tools: 0 B kept, 0 B since midnight$/m);
+      if (line.includes("--quota-storage 1")) expect(out).to.match(/^storedBytesMax: 1000000000000$/m);
+    }
+    const quoted = await jsonOf("namespaces", "get", "quoted");
+    expect(quoted).to.include({ principalBytesPerDayMax: 50_000_000_000, principalRequestsPerSecondMax: 50 });
+    expect(quoted).not.to.have.property("storedBytesMax");
+    const nothing = { storedBytes: 0, dayBytes: 0 };
+    const usage = await jsonOf("namespaces", "usage", "quoted", "--principal", "a:b");
+    expect(usage).to.deep.include({ used: nothing, usedByPrincipal: nothing });
+    expect((await run(["namespaces", "update", "quoted", "--quota-requests", "0", "--json"])).out).to.contain(
+      "requests_per_second_max is 0; give 1 to 1000000",
+    );
+  });
+
   it("make, change, list and delete a namespace", async () => {
     const limits = ["--retention", "60d", "--retain", "1h", "--link-max", "90m", "--file-size-max", "1000"];
     const regions = ["--allow-region", "eu-west-1", "--allow-region", "eu-central-1"];

@@ -38,6 +38,16 @@ export interface NamespaceLimits {
   linkLifetimeMaxMs?: number;
   /** Whether answers wait until the journal says them. */
   audit?: "best-effort" | "required";
+  /** Requests a second, of all callers together. A quota that is null is lifted, and so does not exist. */
+  requestsPerSecondMax?: number | null;
+  /** Bytes that all callers upload in a day. */
+  bytesPerDayMax?: number | null;
+  /** Bytes that the namespace keeps. */
+  storedBytesMax?: number | null;
+  /** The same quotas for each principal by itself. */
+  principalRequestsPerSecondMax?: number | null;
+  principalBytesPerDayMax?: number | null;
+  principalStoredBytesMax?: number | null;
 }
 
 /** A namespace that is to be made. */
@@ -69,7 +79,8 @@ export interface NamespaceCalls {
   updateNamespace(name: string, limits: NamespaceLimits, options?: Options & { etag?: string }): Promise<Namespace>;
   /** Deletes an empty namespace for good. */
   deleteNamespace(name: string, options?: Options & { etag?: string }): Promise<void>;
-  getUsage(name: string, options?: Options): Promise<GetUsageResponse>;
+  /** With `principal` also what that one uses. */
+  getUsage(name: string, options?: Options & { principal?: string }): Promise<GetUsageResponse>;
   getGrants(name: string, options?: Options): Promise<Grants>;
   /** Replaces all grants; returns them as they are kept. */
   setGrants(name: string, grants: readonly Grant[], options?: Options & { etag?: string }): Promise<Grants>;
@@ -114,8 +125,8 @@ export function createNamespaceCalls(call: Call): NamespaceCalls {
         namespaces.deleteNamespace({ namespace, etag }, options),
       );
     },
-    getUsage: (namespace, { signal } = {}) =>
-      call(NamespaceService, signal, (namespaces, options) => namespaces.getUsage({ namespace }, options)),
+    getUsage: (namespace, { signal, principal = "" } = {}) =>
+      call(NamespaceService, signal, (namespaces, options) => namespaces.getUsage({ namespace, principal }, options)),
     async getGrants(namespace, { signal } = {}) {
       const answer = await call(NamespaceService, signal, (namespaces, options) =>
         namespaces.getGrants({ namespace }, options),
@@ -142,6 +153,12 @@ const FIELDS = {
   partUrlLifetimeMaxMs: "part_url_lifetime_max",
   linkLifetimeMaxMs: "link_lifetime_max",
   audit: "audit",
+  requestsPerSecondMax: "requests_per_second_max",
+  bytesPerDayMax: "bytes_per_day_max",
+  storedBytesMax: "stored_bytes_max",
+  principalRequestsPerSecondMax: "principal_requests_per_second_max",
+  principalBytesPerDayMax: "principal_bytes_per_day_max",
+  principalStoredBytesMax: "principal_stored_bytes_max",
 } as const satisfies Record<keyof NamespaceLimits, string>;
 
 /** The policy of a namespace for its journal, as NamespaceLimits names it. */
@@ -153,6 +170,7 @@ const AUDIT_POLICIES = { "best-effort": AuditPolicy.BEST_EFFORT, required: Audit
 
 function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof NamespaceSchema> {
   const toDuration = (ms: number | undefined) => (ms === undefined ? undefined : durationFromMs(ms));
+  const toQuota = (value: number | null | undefined) => (value == null ? undefined : BigInt(value));
   const values = {
     allowedRegions: limits.allowedRegions && [...limits.allowedRegions],
     fileSizeMaxBytes: limits.fileSizeMaxBytes === undefined ? undefined : BigInt(limits.fileSizeMaxBytes),
@@ -162,6 +180,12 @@ function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof Namespa
     partUrlLifetimeMax: toDuration(limits.partUrlLifetimeMaxMs),
     linkLifetimeMax: toDuration(limits.linkLifetimeMaxMs),
     audit: limits.audit && AUDIT_POLICIES[limits.audit],
+    requestsPerSecondMax: toQuota(limits.requestsPerSecondMax),
+    bytesPerDayMax: toQuota(limits.bytesPerDayMax),
+    storedBytesMax: toQuota(limits.storedBytesMax),
+    principalRequestsPerSecondMax: toQuota(limits.principalRequestsPerSecondMax),
+    principalBytesPerDayMax: toQuota(limits.principalBytesPerDayMax),
+    principalStoredBytesMax: toQuota(limits.principalStoredBytesMax),
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

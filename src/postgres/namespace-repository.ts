@@ -11,6 +11,7 @@ import type {
   NamespaceRepository,
   NamespaceUsage,
 } from "../domain/namespaces/namespace-repository.ts";
+import { QUOTA_NAMES, type Quotas } from "../domain/namespaces/quotas.ts";
 import {
   assertSameBinding,
   namespaceChanged,
@@ -20,8 +21,8 @@ import {
 } from "../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder } from "./pool/errors.ts";
-
 import { type EnteredRows, enterDeed, toJson } from "./rows/journal-rows.ts";
+import { readUsed } from "./rows/usage-rows.ts";
 
 const namespaceRow = z.object({
   name: z.string(),
@@ -36,6 +37,12 @@ const namespaceRow = z.object({
   part_url_lifetime_max_ms: z.int(),
   link_lifetime_max_ms: z.int(),
   audit: z.enum(AUDIT_POLICIES),
+  requests_per_second_max: z.int().nullable(),
+  bytes_per_day_max: z.int().nullable(),
+  stored_bytes_max: z.int().nullable(),
+  principal_requests_per_second_max: z.int().nullable(),
+  principal_bytes_per_day_max: z.int().nullable(),
+  principal_stored_bytes_max: z.int().nullable(),
   grants: z.custom<readonly Grant[]>(),
   version: z.int(),
   create_time: z.date(),
@@ -48,8 +55,9 @@ const nameRow = z.object({ name: z.string() });
 
 const columns = sql.fragment`
   n.name, n.bucket, n.region, n.key_prefix, n.allowed_regions, n.file_size_max_bytes, n.retention_ms, n.retain_default_ms,
-  n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.audit, n.grants, n.version, n.create_time,
-  n.update_time, n.delete_time`;
+  n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.requests_per_second_max, n.bytes_per_day_max,
+  n.stored_bytes_max, n.principal_requests_per_second_max, n.principal_bytes_per_day_max, n.principal_stored_bytes_max,
+  n.audit, n.grants, n.version, n.create_time, n.update_time, n.delete_time`;
 
 /** Namespaces in PostgreSQL. Whatever a decision rests on is read from the primary. */
 export function createNamespaceRepository(pool: DatabasePool): NamespaceRepository {
@@ -74,7 +82,8 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
     update: (name, change, options) =>
       inTurn(pool, async (transaction, version) => {
         const before = await lock(transaction, name, options);
-        const set = toPolicyColumns(change(before));
+        const { names, values } = toPolicyColumns(change(before));
+        const set = sql.fragment`(${names}) = ROW(${values})`;
         return await write(transaction, before, { version, set, action: "UpdateNamespace", actor: options.actor });
       }),
     setGrants: (name, grants, options) =>
@@ -88,6 +97,8 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
         const before = await lock(transaction, name, options);
         const usage = await readUsage(transaction, name);
         if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);
+        // Nothing is used of an empty namespace, and nobody adds to it any more.
+        await transaction.query(sql.unsafe`DELETE FROM usage_slot WHERE namespace = ${name}`);
         const set = sql.fragment`delete_time = now(), grants = '[]'`;
         return await write(transaction, before, { version, set, action: "DeleteNamespace", actor: options.actor });
       }),
@@ -97,7 +108,7 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
       );
       return rows.map(toRecord);
     },
-    usage: async (name) => await readUsage(pool, name),
+    usage: async (name, options) => await readUsage(pool, name, options),
   });
 }
 
@@ -146,12 +157,10 @@ async function insert(
       AND (starts_with(n.key_prefix, ${keyPrefix}) OR starts_with(${keyPrefix}, n.key_prefix))
     ORDER BY n.name LIMIT 1`);
   if (other !== null) throw prefixOverlaps(namespace, other);
+  const { names, values } = toPolicyColumns(namespace);
   await pool.query(sql.unsafe`
-    INSERT INTO namespace (name, bucket, region, key_prefix, version, allowed_regions, file_size_max_bytes, retention_ms,
-      retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, audit)
-    VALUES (${name}, ${bucket}, ${region}, ${keyPrefix}, ${version}, ${sql.array([...namespace.allowedRegions], "text")},
-      ${namespace.fileSizeMaxBytes}, ${namespace.retentionMs}, ${namespace.retainDefaultMs},
-      ${namespace.downloadUrlLifetimeMaxMs}, ${namespace.partUrlLifetimeMaxMs}, ${namespace.linkLifetimeMaxMs}, ${namespace.audit})`);
+    INSERT INTO namespace (name, bucket, region, key_prefix, version, ${names})
+    VALUES (${name}, ${bucket}, ${region}, ${keyPrefix}, ${version}, ${values})`);
   const record = (await find(pool, name)) as NamespaceRecord;
   await enter(pool, { action: "CreateNamespace", actor }, { name, before: {}, after: toValues(record) });
   return record;
@@ -173,7 +182,7 @@ async function lock(pool: CommonQueryMethods, name: string, { ifVersion }: IfVer
 async function write(
   pool: CommonQueryMethods,
   before: NamespaceRecord,
-  { version, set, ...deed }: Deed & { version: number; set: ReturnType<typeof toPolicyColumns> },
+  { version, set, ...deed }: Deed & { version: number; set: ReturnType<typeof sql.fragment> },
 ): Promise<NamespaceRecord> {
   const { name } = before;
   await pool.query(sql.unsafe`
@@ -209,15 +218,31 @@ async function enter(
   await pool.query(sql.unsafe`WITH ${enterDeed(deed, rows)} SELECT`);
 }
 
+/** The columns of a policy and their values, in one order. */
 function toPolicyColumns(policy: NamespacePolicy) {
-  return sql.fragment`
-    allowed_regions = ${sql.array([...policy.allowedRegions], "text")},
-    file_size_max_bytes = ${policy.fileSizeMaxBytes}, retention_ms = ${policy.retentionMs},
-    retain_default_ms = ${policy.retainDefaultMs}, download_url_lifetime_max_ms = ${policy.downloadUrlLifetimeMaxMs},
-    part_url_lifetime_max_ms = ${policy.partUrlLifetimeMaxMs}, link_lifetime_max_ms = ${policy.linkLifetimeMaxMs}, audit = ${policy.audit}`;
+  const columns = {
+    allowed_regions: sql.array([...policy.allowedRegions], "text"),
+    file_size_max_bytes: policy.fileSizeMaxBytes,
+    retention_ms: policy.retentionMs,
+    retain_default_ms: policy.retainDefaultMs,
+    download_url_lifetime_max_ms: policy.downloadUrlLifetimeMaxMs,
+    part_url_lifetime_max_ms: policy.partUrlLifetimeMaxMs,
+    link_lifetime_max_ms: policy.linkLifetimeMaxMs,
+    audit: policy.audit,
+    ...Object.fromEntries(
+      Object.entries(QUOTA_NAMES).map(([key, name]) => [name, policy[key as keyof Quotas] ?? null]),
+    ),
+  };
+  const names = Object.keys(columns).map((name) => sql.fragment`${sql.identifier([name])}`);
+  const values = Object.values(columns).map((value) => sql.fragment`${value}`);
+  return { names: sql.join(names, sql.fragment`, `), values: sql.join(values, sql.fragment`, `) };
 }
 
-async function readUsage(pool: CommonQueryMethods, name: string): Promise<NamespaceUsage> {
+async function readUsage(
+  pool: CommonQueryMethods,
+  name: string,
+  { principal }: { principal?: string | undefined } = {},
+): Promise<NamespaceUsage> {
   const row = await pool.one(sql.type(usageRow)`
     SELECT
       count(*) FILTER (WHERE is_live) AS live_files, coalesce(sum(size_bytes) FILTER (WHERE is_live), 0)::bigint AS live_bytes,
@@ -226,12 +251,16 @@ async function readUsage(pool: CommonQueryMethods, name: string): Promise<Namesp
         AS unfinished_uploads
     FROM (SELECT f.size_bytes, f.supersede_time IS NULL AND f.delete_time IS NULL AS is_live
       FROM file f WHERE f.namespace = ${name} AND f.purge_state IS DISTINCT FROM 'purged') f`);
+  const { used, usedByPrincipal, dayEndTime } = await readUsed(pool, { namespace: name, principal });
   return {
     liveFiles: row.live_files,
     liveBytes: row.live_bytes,
     kept: row.kept,
     keptBytes: row.kept_bytes,
     unfinishedUploads: row.unfinished_uploads,
+    used,
+    usedByPrincipal: principal === undefined ? undefined : usedByPrincipal,
+    dayEndTime,
   };
 }
 
@@ -248,7 +277,11 @@ function isSame(record: NamespaceRecord, namespace: Namespace): boolean {
     JSON.stringify([
       ...[name, bucket, region, keyPrefix, allowedRegions, policy.fileSizeMaxBytes, policy.retentionMs],
       ...[policy.retainDefaultMs, policy.downloadUrlLifetimeMaxMs, policy.partUrlLifetimeMaxMs],
-      ...[policy.linkLifetimeMaxMs, policy.audit],
+      ...[
+        policy.linkLifetimeMaxMs,
+        policy.audit,
+        ...Object.keys(QUOTA_NAMES).map((key) => policy[key as keyof Quotas]),
+      ],
     ]);
   return values(record) === values(namespace);
 }
@@ -267,6 +300,12 @@ function toRecord(row: z.infer<typeof namespaceRow>): NamespaceRecord {
     partUrlLifetimeMaxMs: row.part_url_lifetime_max_ms,
     linkLifetimeMaxMs: row.link_lifetime_max_ms,
     audit: row.audit,
+    requestsPerSecondMax: row.requests_per_second_max ?? undefined,
+    bytesPerDayMax: row.bytes_per_day_max ?? undefined,
+    storedBytesMax: row.stored_bytes_max ?? undefined,
+    principalRequestsPerSecondMax: row.principal_requests_per_second_max ?? undefined,
+    principalBytesPerDayMax: row.principal_bytes_per_day_max ?? undefined,
+    principalStoredBytesMax: row.principal_stored_bytes_max ?? undefined,
     grants: row.grants,
     version: row.version,
     createTime: row.create_time,

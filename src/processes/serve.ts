@@ -11,6 +11,7 @@ import { prepareCompileCache } from "./compile-cache.ts";
 import { findLeader, onceStopped } from "./once-stopped.ts";
 import { joinSiblings } from "./siblings.ts";
 import { startWatchdog } from "./watchdog.ts";
+import { WorkerRequests } from "./worker-requests.ts";
 import { channelOf, WorkerSlots } from "./worker-slots.ts";
 
 /**
@@ -48,7 +49,11 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
     const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
     const shared = cluster.isWorker
-      ? { slots: new WorkerSlots(channel, { slotsMax, workers }), siblings: joinSiblings(channel) }
+      ? {
+          slots: new WorkerSlots(channel, { slotsMax, workers }),
+          requests: new WorkerRequests(channel, { workers }),
+          siblings: joinSiblings(channel),
+        }
       : {};
     const app = await startApp(config, log, shared);
     // Programs that renew certificates send this signal, which would end the process by default.

@@ -1,11 +1,13 @@
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { RequestBuckets } from "../domain/limits/request-lender.ts";
 import { UploadSlots } from "../transfer/upload-slots.ts";
 import { onceStopped } from "./once-stopped.ts";
 import { RestartPace } from "./restart-pace.ts";
 import { closeUntakenConnection } from "./shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
+import { lendRequests } from "./worker-requests.ts";
 import { lendSlots } from "./worker-slots.ts";
 
 /** Settings of the process that supervises workers. */
@@ -42,10 +44,12 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   let isStopping = false;
   let startFailures = 0;
   const slots = new UploadSlots(uploadsMax);
+  const requests = new RequestBuckets();
   const waits = new Set<NodeJS.Timeout>();
   const fork = (pace: RestartPace) => {
     const worker = cluster.fork();
     lendSlots(slots, worker);
+    lendRequests(requests, worker);
     closeUntakenConnection(worker);
     // A message to a worker that has just been killed fails here, which affects nobody else.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a message did not reach a worker"));

@@ -1,5 +1,6 @@
 import type { Worker } from "node:cluster";
 import type { SilentStream, SlotHolder, SlotPool, SlotRefusal, UploadSlots } from "../transfer/upload-slots.ts";
+import { Questions } from "./questions.ts";
 import type { SupervisorChannel } from "./siblings.ts";
 
 /** A message from a worker to the process that supervises it. */
@@ -16,34 +17,6 @@ type SupervisorMessage =
 
 /** A worker that has not named its silent streams by then, in milliseconds, counts as having none. */
 const ANSWER_WAIT_MS = 500;
-
-/** Answers, by the number of their question. */
-class Questions<T> {
-  readonly #open = new Map<number, (answer: T | undefined) => void>();
-  #id = 0;
-
-  /** Resolves with the answer; with undefined when there is none in time. */
-  ask(send: (id: number) => void, { timeoutMs }: { timeoutMs?: number } = {}): Promise<T | undefined> {
-    const id = ++this.#id;
-    return new Promise((resolve) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.settle(id, undefined), timeoutMs);
-      this.#open.set(id, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
-      send(id);
-    });
-  }
-
-  settle(id: number, answer: T | undefined): void {
-    this.#open.get(id)?.(answer);
-    this.#open.delete(id);
-  }
-
-  settleAll(): void {
-    for (const id of [...this.#open.keys()]) this.settle(id, undefined);
-  }
-}
 
 /** Lends slots to a worker, and takes them back when it has ended. */
 export function lendSlots(slots: UploadSlots, worker: Pick<Worker, "on" | "once" | "send" | "isConnected">): void {

@@ -30,7 +30,12 @@ const OTHER_STATUS: Partial<Record<Code, { status: number; reason: string }>> = 
 };
 const STATUS_OF_CODE = new Map<number, number>(Object.values(ERROR_STATUS).map(({ grpc, http }) => [grpc, http]));
 /** Reasons that have a more precise HTTP status than their code has. */
-const STATUS_OF_REASON: Readonly<Record<string, number>> = { MESSAGE_TOO_LARGE: 413, SIZE_LIMIT: 413 };
+const STATUS_OF_REASON: Readonly<Record<string, number>> = {
+  MESSAGE_TOO_LARGE: 413,
+  SIZE_LIMIT: 413,
+  // RFC 4918, 11.5. HTTP clients repeat a 429 by themselves, which is of no use before somebody makes room.
+  QUOTA_STORAGE: 507,
+};
 
 /** The problem for a thrown error, with its headers. The problem of an unknown error tells nothing of it. */
 export function toProblem(error: unknown): { problem: Problem; headers: Record<string, string> } {

@@ -136,6 +136,7 @@ function authorize(
 ) {
   const tables = new Map(["one", "two"].map((name) => [name, new GrantTable(grants[name as "one" | "two"] ?? [])]));
   const directory = { grantsOf: (name: string) => tables.get(name), freshen: () => undefined };
+  const admitted: string[] = [];
   const seen: { scope?: readonly string[] | undefined }[] = [];
   const call = async (_request: unknown, options: { scope?: readonly string[] }) => void seen.push(options);
   const stream = async function* (_request: unknown, options: { scope?: readonly string[] }) {
@@ -158,12 +159,15 @@ function authorize(
   };
   const ofUpload = async (namespace: string) => ({ path: await lookUp(namespace), uploadTokenId });
   const paths = { ofUpload, ofLink: lookUp };
-  const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), paths);
+  const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), {
+    paths,
+    admitRequest: (namespace, { principal }) => void admitted.push(`${principal} ${namespace}`),
+  });
   const functions = { ...uploads, ...namespaces } as unknown as Record<
     string,
     (request: object, options: { caller: Caller; signal: AbortSignal }) => unknown
   >;
-  return { functions, seen };
+  return { functions, seen, admitted };
 }
 
 async function outcomeOf(
@@ -268,6 +272,17 @@ describe("authorizeFunctions", () => {
         }
   });
 
+  it("counts each call once against the quotas of requests, and none of callers without the right to it", async () => {
+    for (const { method, request } of TABLE) {
+      const [allowed, refused] = [authorize(PLACES["the whole namespace"](ALL_ROLES)), authorize({})];
+      await outcomeOf(allowed, method, { request });
+      await outcomeOf(refused, method, { request });
+      const isCounted = Object.hasOwn(METHOD_RULES, method);
+      expect(allowed.admitted, method).to.deep.equal(isCounted ? ["acme:alice one"] : []);
+      expect(refused.admitted, method).to.deep.equal([]);
+    }
+  });
+
   describe("of a caller with an upload token", () => {
     const TOKEN_ID = "0190a3b4-5c6d-7e8f-9a0b-0000000000bb";
     const OWN = { uploadTokenId: TOKEN_ID };
@@ -356,6 +371,7 @@ describe("authorizeFunctions", () => {
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };
     const authority = new Authority(directory, { admins: [] });
-    expect(() => authorizeFunctions(bound as unknown as BoundFunctions, authority, paths)).to.throw("newMethod");
+    const options = { paths, admitRequest: () => undefined };
+    expect(() => authorizeFunctions(bound as unknown as BoundFunctions, authority, options)).to.throw("newMethod");
   });
 });

@@ -59,22 +59,31 @@ const STREAMS: ReadonlySet<string> = new Set<RuledMethod>(["readFile", "watchUpl
 /** The message of a part is admitted before its request is known; `writePart` asks then. `beginWrite` has a gate of its own. */
 const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 
+/** What admits a call of a caller who has the right to it: the quotas of requests. Undefined: at once. */
+export type AdmitRequest = (
+  namespace: string,
+  caller: Caller,
+  options: { signal?: AbortSignal },
+) => Promise<void> | undefined;
+
 /**
  * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream
- * ends when its caller loses the role in the middle of it. Rejects as `Authority` says.
+ * ends when its caller loses the role in the middle of it. Rejects as `Authority` says, and then as `admitRequest`: whoever has
+ * no right to a namespace uses nothing of its quotas. Methods on namespaces are not admitted by it, so that an admin can always
+ * change a quota.
  */
 export function authorizeFunctions(
   { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
   authority: Authority,
-  paths: PathsById,
+  { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
-  const gate = new Gate(authority, paths);
+  const gate = new Gate(authority, paths, admitRequest);
   return {
     uploads: {
       ...authorizeAll(uploads, gate),
       beginWrite: async (request, options) => {
         const where = "create" in request ? request.create : request;
-        const subjects = await gate.admit("beginWrite", where, options.caller);
+        const subjects = await gate.admit("beginWrite", where, options);
         const findRefusal = () => gate.findRefusal(options.caller, subjects);
         return await uploads.beginWrite(request, { ...options, findRefusal });
       },
@@ -98,14 +107,14 @@ function authorizeAll<F extends object>(functions: F, gate: Gate): F {
 
 function authorizeCall(method: RuledMethod, work: Call, gate: Gate): Call {
   return async (request, options) => {
-    const { scope } = await gate.admit(method, request as Request, options.caller);
+    const { scope } = await gate.admit(method, request as Request, options);
     return await work(request, scope === undefined ? options : { ...options, scope });
   };
 }
 
 function authorizeStream(method: RuledMethod, work: Stream, gate: Gate): Stream {
   return async function* (request, options) {
-    const admitted = await gate.admit(method, request as Request, options.caller);
+    const admitted = await gate.admit(method, request as Request, options);
     for await (const message of work(request, options)) {
       const refusal = gate.findRefusal(options.caller, admitted);
       if (refusal !== undefined) throw refusal;
@@ -153,13 +162,20 @@ const NOTHING: Admitted = { needs: [], scope: undefined };
 class Gate {
   readonly #authority: Authority;
   readonly #paths: PathsById;
+  readonly #admitRequest: AdmitRequest;
 
-  constructor(authority: Authority, paths: PathsById) {
+  constructor(authority: Authority, paths: PathsById, admitRequest: AdmitRequest) {
     this.#authority = authority;
     this.#paths = paths;
+    this.#admitRequest = admitRequest;
   }
 
-  async admit(method: RuledMethod, request: Request, caller: Caller): Promise<Admitted> {
+  async admit(
+    method: RuledMethod,
+    request: Request,
+    options: { caller: Caller; signal?: AbortSignal },
+  ): Promise<Admitted> {
+    const { caller } = options;
     if (caller.uploadToken !== undefined && !UPLOAD_TOKEN_METHODS.has(method)) throw refuseMethod();
     // The method itself refuses a request that names no namespace.
     if (request.namespace === "") return NOTHING;
@@ -179,6 +195,8 @@ class Gate {
     const admitted = { needs, scope };
     const refusal = this.findRefusal(caller, admitted);
     if (refusal !== undefined) throw refusal;
+    const turn = this.#admitRequest(request.namespace, caller, options);
+    if (turn !== undefined) await turn;
     return admitted;
   }
 

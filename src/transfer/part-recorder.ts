@@ -1,4 +1,5 @@
 import { type UploadAccess, withDatabase } from "../commands/uploads/upload-access.ts";
+import type { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upload.ts";
 import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
@@ -15,6 +16,8 @@ export class PartRecorder {
   durableBytes: number;
   /** End of the durable bytes from the range's start, without a gap. It is counted as parts come, because it is asked for often. */
   durableOffset: number;
+  /** Why no further part may begin, once the day's quota is used up. Parts that have begun are recorded all the same. */
+  refusal: DomainError | undefined;
   readonly #access: UploadAccess<"writers">;
   readonly #upload: Upload;
   readonly #epoch: number;
@@ -33,6 +36,7 @@ export class PartRecorder {
     for (const part of writer.parts) this.parts.set(part.partNumber, part);
     this.durableBytes = totalBytes(writer.parts);
     this.durableOffset = writer.range.start;
+    this.refusal = writer.refusal;
     this.#advance();
   }
 
@@ -81,7 +85,8 @@ export class PartRecorder {
         const batch = this.#queue;
         this.#queue = [];
         const { uploadId } = this.#upload;
-        await withDatabase(this.#access, () => this.#access.uploads.writers.recordParts(uploadId, this.#epoch, batch));
+        const { writers } = this.#access.uploads;
+        this.refusal = await withDatabase(this.#access, () => writers.recordParts(uploadId, this.#epoch, batch));
         for (const part of batch) this.parts.set(part.partNumber, part);
         this.durableBytes += totalBytes(batch);
         this.#advance();

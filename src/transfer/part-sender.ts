@@ -104,6 +104,9 @@ export class PartSender implements PartOwner {
     if (this.#readiness.kind === "prepared") return true;
     if (this.#readiness.kind !== "idle" || this.isOver) return false;
     if (this.recorder.parts.has(partNumber)) return this.#setPrepared(undefined);
+    const { refusal } = this.recorder;
+    // Without a part that is owed, earlier ones could not be recorded.
+    if (refusal !== undefined && !isOwed) return this.#waitFor(Promise.reject(refusal), () => false);
     const obstacle = this.#isMultipart(partNumber) ? this.#prepareMultipart(partNumber) : undefined;
     if (obstacle !== undefined) return this.#waitFor(obstacle, () => this.prepare(partNumber, { isOwed }));
     if (this.#requests >= this.access.limits.partsInFlightMax && !isOwed) {

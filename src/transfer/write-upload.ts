@@ -198,8 +198,9 @@ export class WriteSession implements WritingSession {
       this.#wholeBytes = written.sizeBytes;
       return outcome;
     } catch (error) {
-      // The object is assembled, and kept for a commit with another precondition.
-      if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;
+      // The object is assembled, and kept for a commit with another precondition, or once there is room.
+      const { reason } = error instanceof DomainError ? error : {};
+      if (reason === "GENERATION_MISMATCH" || reason === "QUOTA_STORAGE") this.#wholeBytes = written.sizeBytes;
       throw error;
     }
   }

@@ -13,11 +13,12 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/namespace_service.proto.
  */
 export const file_sluice_v1_namespace_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzbHVpY2UvdjEvbmFtZXNwYWNlX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK9BAoJTmFtZXNwYWNlEgwKBG5hbWUYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIXCgprZXlfcHJlZml4GAQgASgJSACIAQESFwoPYWxsb3dlZF9yZWdpb25zGAUgAygJEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYBiABKAMSLAoJcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDnJldGFpbl9kZWZhdWx0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjwKGWRvd25sb2FkX3VybF9saWZldGltZV9tYXgYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoVcGFydF91cmxfbGlmZXRpbWVfbWF4GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWxpbmtfbGlmZXRpbWVfbWF4GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVhdWRpdBgVIAEoDjIWLnNsdWljZS52MS5BdWRpdFBvbGljeUINCgtfa2V5X3ByZWZpeCJpCgVHcmFudBITCglwcmluY2lwYWwYASABKAlIABIPCgVncm91cBgCIAEoCUgAEh4KBXJvbGVzGAMgAygOMg8uc2x1aWNlLnYxLlJvbGUSEAoIcHJlZml4ZXMYBCADKAlCCAoGbWVtYmVyIkEKFkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSJCChdDcmVhdGVOYW1lc3BhY2VSZXNwb25zZRInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlIigKE0dldE5hbWVzcGFjZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIj8KFEdldE5hbWVzcGFjZVJlc3BvbnNlEicKCW5hbWVzcGFjZRgBIAEoCzIULnNsdWljZS52MS5OYW1lc3BhY2UiPgoVTGlzdE5hbWVzcGFjZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKFkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USKAoKbmFtZXNwYWNlcxgBIAMoCzIULnNsdWljZS52MS5OYW1lc3BhY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKFlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siQgoXVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2USJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSI5ChZEZWxldGVOYW1lc3BhY2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRldGFnGAIgASgJIhkKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiQKD0dldFVzYWdlUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkihAEKEEdldFVzYWdlUmVzcG9uc2USEgoKbGl2ZV9maWxlcxgBIAEoAxISCgpsaXZlX2J5dGVzGAIgASgDEhgKEGtlcHRfZ2VuZXJhdGlvbnMYAyABKAMSEgoKa2VwdF9ieXRlcxgEIAEoAxIaChJ1bmZpbmlzaGVkX3VwbG9hZHMYBSABKAMiQgoZR2V0UmVzaWRlbmN5UmVwb3J0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJoChpHZXRSZXNpZGVuY3lSZXBvcnRSZXNwb25zZRIxCgpuYW1lc3BhY2VzGAEgAygLMh0uc2x1aWNlLnYxLk5hbWVzcGFjZVJlc2lkZW5jeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilAIKEk5hbWVzcGFjZVJlc2lkZW5jeRIRCgluYW1lc3BhY2UYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIVCg1hY3R1YWxfcmVnaW9uGAQgASgJEi0KCXJlYWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWxsb3dlZF9yZWdpb25zGAYgAygJEiYKBnBsYWNlcxgHIAMoCzIWLnNsdWljZS52MS5TdG9yZWRQbGFjZRIRCgl0cnVuY2F0ZWQYCCABKAgSMQoKdmlvbGF0aW9ucxgJIAMoCzIdLnNsdWljZS52MS5SZXNpZGVuY3lWaW9sYXRpb24iVgoLU3RvcmVkUGxhY2USDgoGYnVja2V0GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRITCgtnZW5lcmF0aW9ucxgDIAEoAxISCgpzaXplX2J5dGVzGAQgASgDIkwKElJlc2lkZW5jeVZpb2xhdGlvbhIPCgdwcm9ibGVtGAEgASgJEiUKBXBsYWNlGAIgASgLMhYuc2x1aWNlLnYxLlN0b3JlZFBsYWNlIiUKEEdldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIkMKEUdldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJIlUKEFNldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEiAKBmdyYW50cxgCIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAMgASgJIkMKEVNldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJKmQKC0F1ZGl0UG9saWN5EhwKGEFVRElUX1BPTElDWV9VTlNQRUNJRklFRBAAEhwKGEFVRElUX1BPTElDWV9CRVNUX0VGRk9SVBABEhkKFUFVRElUX1BPTElDWV9SRVFVSVJFRBACKnIKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9XUklURVIQAhIQCgxST0xFX0RFTEVURVIQAxIQCgxST0xFX0FVRElUT1IQBBIOCgpST0xFX0FETUlOEAUy2AgKEE5hbWVzcGFjZVNlcnZpY2USewoPQ3JlYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuQ3JlYXRlTmFtZXNwYWNlUmVzcG9uc2UiIYLT5JMCGzoJbmFtZXNwYWNlIg4vdjEvbmFtZXNwYWNlcxJzCgxHZXROYW1lc3BhY2USHi5zbHVpY2UudjEuR2V0TmFtZXNwYWNlUmVxdWVzdBofLnNsdWljZS52MS5HZXROYW1lc3BhY2VSZXNwb25zZSIigtPkkwIcEhovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfRJtCg5MaXN0TmFtZXNwYWNlcxIgLnNsdWljZS52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIS5zbHVpY2UudjEuTGlzdE5hbWVzcGFjZXNSZXNwb25zZSIWgtPkkwIQEg4vdjEvbmFtZXNwYWNlcxKMAQoPVXBkYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2UiMoLT5JMCLDoJbmFtZXNwYWNlMh8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlLm5hbWV9EnwKD0RlbGV0ZU5hbWVzcGFjZRIhLnNsdWljZS52MS5EZWxldGVOYW1lc3BhY2VSZXF1ZXN0GiIuc2x1aWNlLnYxLkRlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiKC0+STAhwqGi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9Em0KCEdldFVzYWdlEhouc2x1aWNlLnYxLkdldFVzYWdlUmVxdWVzdBobLnNsdWljZS52MS5HZXRVc2FnZVJlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L3VzYWdlEn4KEkdldFJlc2lkZW5jeVJlcG9ydBIkLnNsdWljZS52MS5HZXRSZXNpZGVuY3lSZXBvcnRSZXF1ZXN0GiUuc2x1aWNlLnYxLkdldFJlc2lkZW5jeVJlcG9ydFJlc3BvbnNlIhuC0+STAhUSEy92MS9yZXNpZGVuY3lSZXBvcnQScQoJR2V0R3JhbnRzEhsuc2x1aWNlLnYxLkdldEdyYW50c1JlcXVlc3QaHC5zbHVpY2UudjEuR2V0R3JhbnRzUmVzcG9uc2UiKYLT5JMCIxIhL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZ3JhbnRzEnQKCVNldEdyYW50cxIbLnNsdWljZS52MS5TZXRHcmFudHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLlNldEdyYW50c1Jlc3BvbnNlIiyC0+STAiY6ASoaIS92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2dyYW50c2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CiFzbHVpY2UvdjEvbmFtZXNwYWNlX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSLRBwoJTmFtZXNwYWNlEgwKBG5hbWUYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIXCgprZXlfcHJlZml4GAQgASgJSACIAQESFwoPYWxsb3dlZF9yZWdpb25zGAUgAygJEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYBiABKAMSLAoJcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDnJldGFpbl9kZWZhdWx0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjwKGWRvd25sb2FkX3VybF9saWZldGltZV9tYXgYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoVcGFydF91cmxfbGlmZXRpbWVfbWF4GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWxpbmtfbGlmZXRpbWVfbWF4GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkChdyZXF1ZXN0c19wZXJfc2Vjb25kX21heBgPIAEoA0gBiAEBEh4KEWJ5dGVzX3Blcl9kYXlfbWF4GBAgASgDSAKIAQESHQoQc3RvcmVkX2J5dGVzX21heBgRIAEoA0gDiAEBEi4KIXByaW5jaXBhbF9yZXF1ZXN0c19wZXJfc2Vjb25kX21heBgSIAEoA0gEiAEBEigKG3ByaW5jaXBhbF9ieXRlc19wZXJfZGF5X21heBgTIAEoA0gFiAEBEicKGnByaW5jaXBhbF9zdG9yZWRfYnl0ZXNfbWF4GBQgASgDSAaIAQESJQoFYXVkaXQYFSABKA4yFi5zbHVpY2UudjEuQXVkaXRQb2xpY3lCDQoLX2tleV9wcmVmaXhCGgoYX3JlcXVlc3RzX3Blcl9zZWNvbmRfbWF4QhQKEl9ieXRlc19wZXJfZGF5X21heEITChFfc3RvcmVkX2J5dGVzX21heEIkCiJfcHJpbmNpcGFsX3JlcXVlc3RzX3Blcl9zZWNvbmRfbWF4Qh4KHF9wcmluY2lwYWxfYnl0ZXNfcGVyX2RheV9tYXhCHQobX3ByaW5jaXBhbF9zdG9yZWRfYnl0ZXNfbWF4ImkKBUdyYW50EhMKCXByaW5jaXBhbBgBIAEoCUgAEg8KBWdyb3VwGAIgASgJSAASHgoFcm9sZXMYAyADKA4yDy5zbHVpY2UudjEuUm9sZRIQCghwcmVmaXhlcxgEIAMoCUIICgZtZW1iZXIiQQoWQ3JlYXRlTmFtZXNwYWNlUmVxdWVzdBInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlIkIKF0NyZWF0ZU5hbWVzcGFjZVJlc3BvbnNlEicKCW5hbWVzcGFjZRgBIAEoCzIULnNsdWljZS52MS5OYW1lc3BhY2UiKAoTR2V0TmFtZXNwYWNlUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkiPwoUR2V0TmFtZXNwYWNlUmVzcG9uc2USJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSI+ChVMaXN0TmFtZXNwYWNlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdE5hbWVzcGFjZXNSZXNwb25zZRIoCgpuYW1lc3BhY2VzGAEgAygLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoWVXBkYXRlTmFtZXNwYWNlUmVxdWVzdBInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJCChdVcGRhdGVOYW1lc3BhY2VSZXNwb25zZRInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlIjkKFkRlbGV0ZU5hbWVzcGFjZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlTmFtZXNwYWNlUmVzcG9uc2UiNwoPR2V0VXNhZ2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkiiwIKEEdldFVzYWdlUmVzcG9uc2USEgoKbGl2ZV9maWxlcxgBIAEoAxISCgpsaXZlX2J5dGVzGAIgASgDEhgKEGtlcHRfZ2VuZXJhdGlvbnMYAyABKAMSEgoKa2VwdF9ieXRlcxgEIAEoAxIaChJ1bmZpbmlzaGVkX3VwbG9hZHMYBSABKAMSIgoEdXNlZBgGIAEoCzIULnNsdWljZS52MS5Vc2VkQnl0ZXMSLwoRdXNlZF9ieV9wcmluY2lwYWwYByABKAsyFC5zbHVpY2UudjEuVXNlZEJ5dGVzEjAKDGRheV9lbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNAoJVXNlZEJ5dGVzEhQKDHN0b3JlZF9ieXRlcxgBIAEoAxIRCglkYXlfYnl0ZXMYAiABKAMiQgoZR2V0UmVzaWRlbmN5UmVwb3J0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJoChpHZXRSZXNpZGVuY3lSZXBvcnRSZXNwb25zZRIxCgpuYW1lc3BhY2VzGAEgAygLMh0uc2x1aWNlLnYxLk5hbWVzcGFjZVJlc2lkZW5jeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilAIKEk5hbWVzcGFjZVJlc2lkZW5jeRIRCgluYW1lc3BhY2UYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIVCg1hY3R1YWxfcmVnaW9uGAQgASgJEi0KCXJlYWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWxsb3dlZF9yZWdpb25zGAYgAygJEiYKBnBsYWNlcxgHIAMoCzIWLnNsdWljZS52MS5TdG9yZWRQbGFjZRIRCgl0cnVuY2F0ZWQYCCABKAgSMQoKdmlvbGF0aW9ucxgJIAMoCzIdLnNsdWljZS52MS5SZXNpZGVuY3lWaW9sYXRpb24iVgoLU3RvcmVkUGxhY2USDgoGYnVja2V0GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRITCgtnZW5lcmF0aW9ucxgDIAEoAxISCgpzaXplX2J5dGVzGAQgASgDIkwKElJlc2lkZW5jeVZpb2xhdGlvbhIPCgdwcm9ibGVtGAEgASgJEiUKBXBsYWNlGAIgASgLMhYuc2x1aWNlLnYxLlN0b3JlZFBsYWNlIiUKEEdldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIkMKEUdldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJIlUKEFNldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEiAKBmdyYW50cxgCIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAMgASgJIkMKEVNldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJKmQKC0F1ZGl0UG9saWN5EhwKGEFVRElUX1BPTElDWV9VTlNQRUNJRklFRBAAEhwKGEFVRElUX1BPTElDWV9CRVNUX0VGRk9SVBABEhkKFUFVRElUX1BPTElDWV9SRVFVSVJFRBACKnIKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9XUklURVIQAhIQCgxST0xFX0RFTEVURVIQAxIQCgxST0xFX0FVRElUT1IQBBIOCgpST0xFX0FETUlOEAUy2AgKEE5hbWVzcGFjZVNlcnZpY2USewoPQ3JlYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuQ3JlYXRlTmFtZXNwYWNlUmVzcG9uc2UiIYLT5JMCGzoJbmFtZXNwYWNlIg4vdjEvbmFtZXNwYWNlcxJzCgxHZXROYW1lc3BhY2USHi5zbHVpY2UudjEuR2V0TmFtZXNwYWNlUmVxdWVzdBofLnNsdWljZS52MS5HZXROYW1lc3BhY2VSZXNwb25zZSIigtPkkwIcEhovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfRJtCg5MaXN0TmFtZXNwYWNlcxIgLnNsdWljZS52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIS5zbHVpY2UudjEuTGlzdE5hbWVzcGFjZXNSZXNwb25zZSIWgtPkkwIQEg4vdjEvbmFtZXNwYWNlcxKMAQoPVXBkYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2UiMoLT5JMCLDoJbmFtZXNwYWNlMh8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlLm5hbWV9EnwKD0RlbGV0ZU5hbWVzcGFjZRIhLnNsdWljZS52MS5EZWxldGVOYW1lc3BhY2VSZXF1ZXN0GiIuc2x1aWNlLnYxLkRlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiKC0+STAhwqGi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9Em0KCEdldFVzYWdlEhouc2x1aWNlLnYxLkdldFVzYWdlUmVxdWVzdBobLnNsdWljZS52MS5HZXRVc2FnZVJlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L3VzYWdlEn4KEkdldFJlc2lkZW5jeVJlcG9ydBIkLnNsdWljZS52MS5HZXRSZXNpZGVuY3lSZXBvcnRSZXF1ZXN0GiUuc2x1aWNlLnYxLkdldFJlc2lkZW5jeVJlcG9ydFJlc3BvbnNlIhuC0+STAhUSEy92MS9yZXNpZGVuY3lSZXBvcnQScQoJR2V0R3JhbnRzEhsuc2x1aWNlLnYxLkdldEdyYW50c1JlcXVlc3QaHC5zbHVpY2UudjEuR2V0R3JhbnRzUmVzcG9uc2UiKYLT5JMCIxIhL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZ3JhbnRzEnQKCVNldEdyYW50cxIbLnNsdWljZS52MS5TZXRHcmFudHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLlNldEdyYW50c1Jlc3BvbnNlIiyC0+STAiY6ASoaIS92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2dyYW50c2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
- * A tenant's space of paths, in one bucket and region, with its limits. A limit that is unset when a namespace is made, or when
- * it is updated under a mask that names it, becomes the one that the environment of the service says.
+ * A tenant's space of paths, in one bucket and region, with its limits and quotas. A limit that is unset when a namespace is
+ * made, or when it is updated under a mask that names it, becomes the one that the environment of the service says. A quota that
+ * is unset then does not exist. Quotas whose names begin with principal_ hold for each principal by itself.
  *
  * @generated from message sluice.v1.Namespace
  */
@@ -121,6 +122,48 @@ export type Namespace = Message<"sluice.v1.Namespace"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 14;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Requests for files and uploads that each replica answers in a second, 1 to 1,000,000. As many may come at once after a pause.
+   *
+   * @generated from field: optional int64 requests_per_second_max = 15;
+   */
+  requestsPerSecondMax?: bigint | undefined;
+
+  /**
+   * Bytes that callers upload in a day, which begins at midnight in UTC.
+   *
+   * @generated from field: optional int64 bytes_per_day_max = 16;
+   */
+  bytesPerDayMax?: bigint | undefined;
+
+  /**
+   * Bytes of all generations that are not purged.
+   *
+   * @generated from field: optional int64 stored_bytes_max = 17;
+   */
+  storedBytesMax?: bigint | undefined;
+
+  /**
+   * Requests for files and uploads of one principal that each replica answers in a second, 1 to 1,000,000.
+   *
+   * @generated from field: optional int64 principal_requests_per_second_max = 18;
+   */
+  principalRequestsPerSecondMax?: bigint | undefined;
+
+  /**
+   * Bytes of the uploads that one principal has created which come in a day.
+   *
+   * @generated from field: optional int64 principal_bytes_per_day_max = 19;
+   */
+  principalBytesPerDayMax?: bigint | undefined;
+
+  /**
+   * Bytes of all generations that one principal has made and that are not purged.
+   *
+   * @generated from field: optional int64 principal_stored_bytes_max = 20;
+   */
+  principalStoredBytesMax?: bigint | undefined;
 
   /**
    * What an answer owes to the journal.
@@ -346,7 +389,8 @@ export type UpdateNamespaceRequest = Message<"sluice.v1.UpdateNamespaceRequest">
 
   /**
    * The fields to change: allowed_regions, file_size_max_bytes, retention, retain_default, download_url_lifetime_max,
-   * part_url_lifetime_max, link_lifetime_max; "*" means all of these. Required.
+   * part_url_lifetime_max, link_lifetime_max, requests_per_second_max, bytes_per_day_max, stored_bytes_max,
+   * principal_requests_per_second_max, principal_bytes_per_day_max, principal_stored_bytes_max; "*" means all of these. Required.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -436,6 +480,13 @@ export type GetUsageRequest = Message<"sluice.v1.GetUsageRequest"> & {
    * @generated from field: string namespace = 1;
    */
   namespace: string;
+
+  /**
+   * A principal whose use is wanted as well, such as "github:repo:acme/tools". At most 512 characters; empty for none.
+   *
+   * @generated from field: string principal = 2;
+   */
+  principal: string;
 };
 
 /**
@@ -485,6 +536,27 @@ export type GetUsageResponse = Message<"sluice.v1.GetUsageResponse"> & {
    * @generated from field: int64 unfinished_uploads = 5;
    */
   unfinishedUploads: bigint;
+
+  /**
+   * What is used of the quotas in bytes, by all callers together.
+   *
+   * @generated from field: sluice.v1.UsedBytes used = 6;
+   */
+  used?: UsedBytes | undefined;
+
+  /**
+   * The same of the principal that the request names. Unset when it names none.
+   *
+   * @generated from field: sluice.v1.UsedBytes used_by_principal = 7;
+   */
+  usedByPrincipal?: UsedBytes | undefined;
+
+  /**
+   * When the day ends for which bytes are counted.
+   *
+   * @generated from field: google.protobuf.Timestamp day_end_time = 8;
+   */
+  dayEndTime?: Timestamp | undefined;
 };
 
 /**
@@ -493,6 +565,34 @@ export type GetUsageResponse = Message<"sluice.v1.GetUsageResponse"> & {
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
   messageDesc(file_sluice_v1_namespace_service, 13);
+
+/**
+ * Bytes that quotas are compared with.
+ *
+ * @generated from message sluice.v1.UsedBytes
+ */
+export type UsedBytes = Message<"sluice.v1.UsedBytes"> & {
+  /**
+   * Bytes of all generations that are not purged.
+   *
+   * @generated from field: int64 stored_bytes = 1;
+   */
+  storedBytes: bigint;
+
+  /**
+   * Bytes that were uploaded since the last midnight in UTC. Copies within storage are not uploaded.
+   *
+   * @generated from field: int64 day_bytes = 2;
+   */
+  dayBytes: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.UsedBytes.
+ * Use `create(UsedBytesSchema)` to create a new message.
+ */
+export const UsedBytesSchema: GenMessage<UsedBytes> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 14);
 
 /**
  * Request of GetResidencyReport.
@@ -520,7 +620,7 @@ export type GetResidencyReportRequest = Message<"sluice.v1.GetResidencyReportReq
  * Use `create(GetResidencyReportRequestSchema)` to create a new message.
  */
 export const GetResidencyReportRequestSchema: GenMessage<GetResidencyReportRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 14);
+  messageDesc(file_sluice_v1_namespace_service, 15);
 
 /**
  * Response of GetResidencyReport.
@@ -548,7 +648,7 @@ export type GetResidencyReportResponse = Message<"sluice.v1.GetResidencyReportRe
  * Use `create(GetResidencyReportResponseSchema)` to create a new message.
  */
 export const GetResidencyReportResponseSchema: GenMessage<GetResidencyReportResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 15);
+  messageDesc(file_sluice_v1_namespace_service, 16);
 
 /**
  * A namespace, with the places where its bytes lie.
@@ -625,7 +725,7 @@ export type NamespaceResidency = Message<"sluice.v1.NamespaceResidency"> & {
  * Use `create(NamespaceResidencySchema)` to create a new message.
  */
 export const NamespaceResidencySchema: GenMessage<NamespaceResidency> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 16);
+  messageDesc(file_sluice_v1_namespace_service, 17);
 
 /**
  * A bucket and region that has bytes of a namespace's files.
@@ -667,7 +767,7 @@ export type StoredPlace = Message<"sluice.v1.StoredPlace"> & {
  * Use `create(StoredPlaceSchema)` to create a new message.
  */
 export const StoredPlaceSchema: GenMessage<StoredPlace> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 17);
+  messageDesc(file_sluice_v1_namespace_service, 18);
 
 /**
  * Bytes that lie, or would be written, where the policy does not allow it.
@@ -696,7 +796,7 @@ export type ResidencyViolation = Message<"sluice.v1.ResidencyViolation"> & {
  * Use `create(ResidencyViolationSchema)` to create a new message.
  */
 export const ResidencyViolationSchema: GenMessage<ResidencyViolation> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 18);
+  messageDesc(file_sluice_v1_namespace_service, 19);
 
 /**
  * Request of GetGrants.
@@ -717,7 +817,7 @@ export type GetGrantsRequest = Message<"sluice.v1.GetGrantsRequest"> & {
  * Use `create(GetGrantsRequestSchema)` to create a new message.
  */
 export const GetGrantsRequestSchema: GenMessage<GetGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 19);
+  messageDesc(file_sluice_v1_namespace_service, 20);
 
 /**
  * Response of GetGrants.
@@ -745,7 +845,7 @@ export type GetGrantsResponse = Message<"sluice.v1.GetGrantsResponse"> & {
  * Use `create(GetGrantsResponseSchema)` to create a new message.
  */
 export const GetGrantsResponseSchema: GenMessage<GetGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 20);
+  messageDesc(file_sluice_v1_namespace_service, 21);
 
 /**
  * Request of SetGrants.
@@ -780,7 +880,7 @@ export type SetGrantsRequest = Message<"sluice.v1.SetGrantsRequest"> & {
  * Use `create(SetGrantsRequestSchema)` to create a new message.
  */
 export const SetGrantsRequestSchema: GenMessage<SetGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 21);
+  messageDesc(file_sluice_v1_namespace_service, 22);
 
 /**
  * Response of SetGrants.
@@ -808,7 +908,7 @@ export type SetGrantsResponse = Message<"sluice.v1.SetGrantsResponse"> & {
  * Use `create(SetGrantsResponseSchema)` to create a new message.
  */
 export const SetGrantsResponseSchema: GenMessage<SetGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 22);
+  messageDesc(file_sluice_v1_namespace_service, 23);
 
 /**
  * What an answer owes to the journal, which says who read what, and whom the service refused.
@@ -951,7 +1051,7 @@ export const NamespaceService: GenService<{
     output: typeof ListNamespacesResponseSchema;
   },
   /**
-   * Changes the limits of a namespace. Files and URLs that are there stay as they are.
+   * Changes the limits and quotas of a namespace. Files and URLs that are there stay as they are, also above a new quota.
    *
    * @generated from rpc sluice.v1.NamespaceService.UpdateNamespace
    */
@@ -971,7 +1071,7 @@ export const NamespaceService: GenService<{
     output: typeof DeleteNamespaceResponseSchema;
   },
   /**
-   * Counts what a namespace keeps.
+   * Counts what a namespace keeps, and says what is used of its quotas.
    *
    * @generated from rpc sluice.v1.NamespaceService.GetUsage
    */

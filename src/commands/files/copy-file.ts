@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../../domain/caller.ts";
-import { toCommandIdentity, toDeed } from "../../domain/command-identity.ts";
+import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
@@ -125,7 +125,6 @@ async function copyFile(
       ifGenerationMatch: ifTargetGenerationMatch,
       sizeMaxBytes: undefined,
       uploadToken: undefined,
-      begun: toDeed(identity),
       copiedPath: path,
       expireAfterMs: access.limits.expireAfterMs,
       expireCapMs: access.limits.expireCapMs,

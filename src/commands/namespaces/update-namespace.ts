@@ -31,6 +31,12 @@ export const NAMESPACE_FIELDS = {
   part_url_lifetime_max: "partUrlLifetimeMaxMs",
   link_lifetime_max: "linkLifetimeMaxMs",
   audit: "audit",
+  requests_per_second_max: "requestsPerSecondMax",
+  bytes_per_day_max: "bytesPerDayMax",
+  stored_bytes_max: "storedBytesMax",
+  principal_requests_per_second_max: "principalRequestsPerSecondMax",
+  principal_bytes_per_day_max: "principalBytesPerDayMax",
+  principal_stored_bytes_max: "principalStoredBytesMax",
 } as const satisfies Record<string, keyof NamespacePolicy>;
 
 /**

@@ -297,10 +297,9 @@ async function commit(
 ): Promise<File> {
   const namespace = requireNamespace(access.namespaces, upload.namespace);
   const { declared, object, epoch } = options;
-  const fileId = uuidv7();
   const outcome = await withDatabase(access, () =>
     access.uploads.commits.commit(upload.uploadId, {
-      fileId,
+      fileId: uuidv7(),
       retentionMs: namespace.retentionMs,
       retainMs: namespace.retainDefaultMs > 0 ? namespace.retainDefaultMs : undefined,
       object,
@@ -309,6 +308,7 @@ async function commit(
     }),
   );
   if (outcome.kind === "committed") return outcome.upload.file as File;
+  if (outcome.kind === "over-quota") throw outcome.refusal;
   const wanted = declared.ifGenerationMatch ?? upload.ifGenerationMatch ?? 0;
   const message = `the path's generation is ${outcome.currentGeneration}; the precondition wants ${wanted}. The bytes are kept: complete the upload again with another precondition`;
   throw new DomainError("failed_precondition", message, {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import { toPrecondition } from "../../domain/access/upload-token.ts";
 import type { Caller, UploadToken } from "../../domain/caller.ts";
-import { toCommandIdentity, toDeed } from "../../domain/command-identity.ts";
+import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
 import { parseNewFilePath } from "../../domain/files/file-path.ts";
@@ -86,7 +86,6 @@ export async function createUpload(
       namespace: namespace.name,
       path,
       principal: options.caller.principal,
-      begun: toDeed(identity),
       sizeBytes: request.sizeBytes,
       sizeMaxBytes: uploadToken?.sizeMaxBytes,
       partSizeBytes: choosePartSize(access.limits, {

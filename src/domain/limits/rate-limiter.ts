@@ -1,9 +1,13 @@
-/** How often each caller may do something. */
-export interface RateLimits {
+/** How often one caller may do something. */
+export interface Pace {
   /** For how long, in milliseconds, each time counts. */
   intervalMs: number;
   /** How many times may come at once after a pause. */
   burstMax: number;
+}
+
+/** How often each caller may do something, unless a call states another pace. */
+export interface RateLimits extends Pace {
   /** Callers that are remembered; beyond that, the callers that came longest ago are forgotten and begin anew. */
   callersMax: number;
 }
@@ -28,8 +32,14 @@ export class RateLimiter {
    * Counts one time and returns 0 when it may be now. Otherwise counts nothing, and returns in how many milliseconds it may
    * be.
    */
-  take(caller: string): number {
-    return this.#count(caller, 0);
+  take(caller: string, pace: Pace = this.#limits): number {
+    return this.#count(caller, 0, pace);
+  }
+
+  /** Takes back so many times of a caller, as if they had not been counted. */
+  giveBack(caller: string, times: number, { intervalMs }: Pace = this.#limits): void {
+    const emptyAt = this.#emptyAt.get(caller);
+    if (emptyAt !== undefined) this.#emptyAt.set(caller, emptyAt - times * intervalMs);
   }
 
   /**
@@ -37,12 +47,12 @@ export class RateLimiter {
    * wait longer than `waitMaxMs` is not counted; the result is then `waitMaxMs`.
    */
   reserve(caller: string, waitMaxMs: number): number {
-    return Math.min(this.#count(caller, waitMaxMs), waitMaxMs);
+    return Math.min(this.#count(caller, waitMaxMs, this.#limits), waitMaxMs);
   }
 
   /** Returns how long the time has to wait, and counts it unless the wait is longer than `waitMaxMs`. */
-  #count(caller: string, waitMaxMs: number): number {
-    const { intervalMs, burstMax, callersMax } = this.#limits;
+  #count(caller: string, waitMaxMs: number, { intervalMs, burstMax }: Pace): number {
+    const { callersMax } = this.#limits;
     const now = this.#now();
     const emptyAt = Math.max(now, this.#emptyAt.get(caller) ?? 0) + intervalMs;
     const overMs = emptyAt - now - burstMax * intervalMs;

@@ -22,6 +22,10 @@ export const NAMESPACE_MAXIMA = {
   /** The longest that SignParts signs. */
   partUrlSeconds: 3600,
   linkSeconds: 31_536_000,
+  /** Of a quota: more than any replica answers. */
+  requestsPerSecond: 1_000_000,
+  /** Of a quota: 8 PiB less a byte, the largest integer that JavaScript keeps exactly. */
+  quotaBytes: Number.MAX_SAFE_INTEGER,
 } as const;
 
 /** The policies of a namespace for its journal; `AuditPolicy` says what they mean. */

@@ -1,6 +1,7 @@
 import type { Grant } from "../access/grants.ts";
 import type { Actor } from "../deed.ts";
 import type { Namespace } from "./namespace.ts";
+import type { UsedBytes } from "./quotas.ts";
 
 /** A namespace as the database keeps it. */
 export interface NamespaceRecord extends Namespace {
@@ -25,6 +26,12 @@ export interface NamespaceUsage {
   readonly keptBytes: number;
   /** Uploads that are not committed, aborted or expired. */
   readonly unfinishedUploads: number;
+  /** What its quotas are compared with. */
+  readonly used: UsedBytes;
+  /** The same of the principal that was asked for. */
+  readonly usedByPrincipal: UsedBytes | undefined;
+  /** When the day ends, by the database's clock: the next midnight in UTC. */
+  readonly dayEndTime: Date;
 }
 
 /** What a change of a namespace is bound to: the version that its caller has seen; undefined for whichever there is. */
@@ -74,5 +81,6 @@ export interface NamespaceRepository {
   /** Namespaces that changed after the version, deleted ones too, in the order of their versions. */
   listChanged(afterVersion: number): Promise<NamespaceRecord[]>;
 
-  usage(name: string): Promise<NamespaceUsage>;
+  /** What the namespace keeps, and what is used of its quotas; with `principal` also what that one uses. */
+  usage(name: string, options?: { principal?: string | undefined }): Promise<NamespaceUsage>;
 }

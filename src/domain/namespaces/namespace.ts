@@ -1,9 +1,10 @@
 import { invalidArgument } from "../errors.ts";
 import { namespaceNotFound } from "../repository-refusals.ts";
 import type { AUDIT_POLICIES } from "./namespace-bounds.ts";
+import type { Quotas } from "./quotas.ts";
 
 /** A tenant's space of paths, bound to one bucket, key prefix and region, with its policy. */
-export interface Namespace {
+export interface Namespace extends Quotas {
   /** 1 to 63 of a-z, 0-9 and "-". It never changes, and a deleted one is never used again. */
   name: string;
   bucket: string;

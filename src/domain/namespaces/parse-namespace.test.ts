@@ -23,6 +23,16 @@ describe("parseNamespace", () => {
       expect(parseNamespace(sampleNamespace(values))).to.deep.equal(sampleNamespace(values));
   });
 
+  it("takes quotas within their bounds, and says of others what would be right", () => {
+    const quotas = { requestsPerSecondMax: 1, bytesPerDayMax: 0, principalStoredBytesMax: Number.MAX_SAFE_INTEGER };
+    expect(parseNamespace(sampleNamespace(quotas))).to.deep.equal(sampleNamespace(quotas));
+    const wrong = { requestsPerSecondMax: 0, principalRequestsPerSecondMax: 1_000_001, storedBytesMax: -1 };
+    const refuse = () => parseNamespace(sampleNamespace(wrong));
+    expect(refuse).to.throw("requests_per_second_max is 0; give 1 to 1000000, or leave it unset for no quota");
+    expect(refuse).to.throw("principal_requests_per_second_max is 1000001");
+    expect(refuse).to.throw("stored_bytes_max is -1; give 0 to");
+  });
+
   it("names each allowed region once, and the own one where none is named", () => {
     const allowed = (allowedRegions: string[]) => parseNamespace(sampleNamespace({ allowedRegions })).allowedRegions;
     expect(allowed([])).to.deep.equal(["eu-central-1"]);

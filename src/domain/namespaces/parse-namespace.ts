@@ -2,6 +2,7 @@ import { DomainError } from "../errors.ts";
 import type { Namespace } from "./namespace.ts";
 import { NAMESPACE_FORMS, NAMESPACE_MAXIMA } from "./namespace-bounds.ts";
 import type { NamespacePolicy } from "./namespace-repository.ts";
+import { QUOTA_NAMES, type Quotas } from "./quotas.ts";
 
 const DAY_MS = 86_400_000;
 const KEPT_MAX_MS = NAMESPACE_MAXIMA.keptDays * DAY_MS;
@@ -27,6 +28,7 @@ export function completePolicy(stated: StatedPolicy, defaults: NamespacePolicy):
     partUrlLifetimeMaxMs: stated.partUrlLifetimeMaxMs ?? defaults.partUrlLifetimeMaxMs,
     linkLifetimeMaxMs: stated.linkLifetimeMaxMs ?? defaults.linkLifetimeMaxMs,
     audit: stated.audit ?? defaults.audit,
+    ...toQuotas(stated),
   };
 }
 
@@ -39,9 +41,25 @@ const BOUNDS = {
   partUrlLifetimeMaxMs: ["part_url_lifetime_max", 1000, PART_URL_MAX_MS, "milliseconds"],
   linkLifetimeMaxMs: ["link_lifetime_max", 1000, LINK_MAX_MS, "milliseconds"],
 } as const satisfies Record<
-  Exclude<keyof NamespacePolicy, "allowedRegions" | "audit">,
+  Exclude<keyof NamespacePolicy, "allowedRegions" | "audit" | keyof Quotas>,
   readonly [string, number, number, string]
 >;
+
+/** The quotas among the values; the service states none of its own. */
+function toQuotas(stated: Quotas): Quotas {
+  const keys = Object.keys(QUOTA_NAMES) as (keyof Quotas)[];
+  return Object.fromEntries(keys.flatMap((key) => (stated[key] === undefined ? [] : [[key, stated[key]]])));
+}
+
+function findQuotaProblems(quotas: Quotas): string[] {
+  return Object.entries(QUOTA_NAMES).flatMap(([key, name]) => {
+    const value = quotas[key as keyof Quotas];
+    const isRate = name.endsWith("requests_per_second_max");
+    const [min, max] = isRate ? [1, NAMESPACE_MAXIMA.requestsPerSecond] : [0, NAMESPACE_MAXIMA.quotaBytes];
+    if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return [];
+    return [`${name} is ${value}; give ${min} to ${max}, or leave it unset for no quota`];
+  });
+}
 
 /**
  * Checks a namespace that a caller wants to have; returns it with each allowed region once, its own among them. All problems are said
@@ -83,6 +101,7 @@ export function parsePolicy(
     if (!Number.isInteger(value) || value < min || value > max)
       problems.push(`${name} is ${value} ${unit}; give ${min} to ${max}`);
   }
+  problems.push(...findQuotaProblems(policy));
   if (problems.length > 0)
     throw new DomainError("invalid_argument", problems.join("; "), { reason: "ARGUMENT_INVALID", field: "namespace" });
   if (!allowedRegions.includes(region)) {

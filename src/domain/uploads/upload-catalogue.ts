@@ -1,6 +1,6 @@
 import type { UploadToken } from "../caller.ts";
 import type { CommandIdentity } from "../command-identity.ts";
-import type { Actor, Deed } from "../deed.ts";
+import type { Actor } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
 import type { PresignedPart } from "./upload-writers.ts";
@@ -28,9 +28,7 @@ export interface NewUpload
     | "region"
     | "s3Key"
   > {
-  /** Who begins it and how, for the journal; the entry of its commit says so too, whoever makes the commit. */
-  begun: Deed;
-  /** The path that it is a copy of; undefined for bytes of its caller. */
+  /** The path that it is a copy of: its bytes come from storage, and count as kept but not as uploaded; undefined for bytes of its caller. */
   copiedPath?: string | undefined;
   /** Life after the last write, and the longest life of all, in milliseconds. */
   expireAfterMs: number;
@@ -67,10 +65,11 @@ export interface UploadCatalogue {
   /**
    * Creates an upload, or returns the upload that the same identity created before (`created` false), whatever became of
    * that upload and of the path since. Refusals: `failed_precondition / GENERATION_MISMATCH`, `not_found /
-   * NAMESPACE_NOT_FOUND`, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for other content. An upload
-   * token creates at most its `uploadsMax` (`failed_precondition / UPLOAD_TOKEN_USED_UP`), however many calls come at once, and
-   * none from its `expireTime` on, by the database's clock (`unauthenticated / TOKEN_EXPIRED`). A refused request is not
-   * remembered, and is no use of a token.
+   * NAMESPACE_NOT_FOUND`, `resource_exhausted / QUOTA_STORAGE` and `QUOTA_BYTES_PER_DAY` when the declared size (one byte when
+   * there is none) is more than the quotas leave, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for
+   * other content. An upload token creates at most its `uploadsMax` (`failed_precondition / UPLOAD_TOKEN_USED_UP`), however
+   * many calls come at once, and none from its `expireTime` on, by the database's clock (`unauthenticated / TOKEN_EXPIRED`). A
+   * refused request is not remembered, and is no use of a token.
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 

@@ -1,3 +1,4 @@
+import type { DomainError } from "../errors.ts";
 import type { AssembledObject, DurablePart, Upload, UploadFailure } from "./upload.ts";
 
 /** How a writer or a caller ends the bytes of an upload. */
@@ -44,7 +45,9 @@ export interface CommitOptions {
 export type CommitOutcome =
   | { kind: "committed"; upload: Upload }
   /** The precondition failed: the upload stays `assembled`, and its commit is no longer wanted. `currentGeneration` is 0 when no live file is there. */
-  | { kind: "generation-mismatch"; upload: Upload; currentGeneration: number };
+  | { kind: "generation-mismatch"; upload: Upload; currentGeneration: number }
+  /** A quota of storage has no room for the file, `resource_exhausted / QUOTA_STORAGE`: the same becomes of the upload. */
+  | { kind: "over-quota"; upload: Upload; refusal: DomainError };
 
 /** Takes an upload from its last byte to its file. Errors that all methods share: see `UploadRepositories`. */
 export interface UploadCommits {
@@ -98,7 +101,7 @@ export interface UploadCommits {
    * assembled -> committed, with the file row, its generation, the end of the superseded one and the outcome in one
    * transaction. `object` is given for a one-part upload, which goes from open to assembled first, in the same transaction.
    * `retentionMs` gives the superseded generation its purge time, `retainMs` the new one its retain_until_time. A committed
-   * upload returns the same outcome again.
+   * upload returns the same outcome again. The bytes of the file count as kept from here on.
    */
   commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome>;
 

@@ -1,3 +1,4 @@
+import type { DomainError } from "../errors.ts";
 import type { ByteRange, DurablePart, Upload } from "./upload.ts";
 import type { WriterRange } from "./writer-range.ts";
 
@@ -22,6 +23,8 @@ export interface GrantedWriter {
   parts: DurablePart[];
   /** Presigned parts of the range whose bytes S3 may have, and whose claims the writer has taken over; ascending by number. */
   outstanding: PresignedPart[];
+  /** Why the upload takes no further bytes today: `resource_exhausted / QUOTA_BYTES_PER_DAY`. Durable ones can be finished. */
+  refusal?: DomainError | undefined;
 }
 
 /** A part that was claimed for a presigned URL; the database does not know yet whether S3 has its bytes. */
@@ -60,7 +63,8 @@ export interface UploadWriters {
   /**
    * Makes the caller the newest writer of one part, as `beginWriter` does, and claims the part, by one statement. A durable
    * part stays as it is and is returned, also of an upload whose commit has begun or is made; otherwise the upload must be
-   * `open`. Refuses what `assertUnaryPart` refuses: nobody is fenced then.
+   * `open`. Refuses what `assertUnaryPart` refuses, and all parts once the day's quota is used up (`resource_exhausted /
+   * QUOTA_BYTES_PER_DAY`): nobody is fenced then.
    */
   beginPart(
     namespace: string,
@@ -73,7 +77,8 @@ export interface UploadWriters {
    * Claims parts for presigned URLs, by one statement. Each claim is a writer of its part with an epoch of its own, and it
    * fences other writers and is fenced as `beginPart` does. Notes that the last URL expires after `lifetimeMs`; the upload does
    * not expire before. Durable parts stay as they are and are returned. Needs `open`. Refuses what `assertSignable` refuses,
-   * and a lifetime beyond the upload's cap (`invalid_argument / ARGUMENT_INVALID`): nobody is fenced then. The lifetime is
+   * a lifetime beyond the upload's cap (`invalid_argument / ARGUMENT_INVALID`), and more bytes than the day's quota leaves
+   * (`resource_exhausted / QUOTA_BYTES_PER_DAY`): nobody is fenced then. The bytes count once they are adopted. The lifetime is
    * counted from `signTime`, by the database's clock.
    */
   claimPresigned(
@@ -84,7 +89,7 @@ export interface UploadWriters {
   ): Promise<{ upload: Upload; durable: DurablePart[]; signTime: Date }>;
 
   /**
-   * Records presigned parts that S3 has, with the ETags that S3 lists; returns those of them that are durable now. A claim
+   * Records presigned parts that S3 has, and counts their bytes as uploaded today, with the ETags that S3 lists; returns those of them that are durable now. A claim
    * that is not current any more is passed over; `epoch` names the writer that has taken the claims over, if one has. Needs `open`.
    */
   adoptParts(
@@ -120,7 +125,8 @@ export interface UploadWriters {
   claimParts(uploadId: string, epoch: number, partNumbers: { first: number; count: number }): Promise<void>;
 
   /**
-   * Records claimed parts as durable, under the upload's lock. Needs `open`. A part that is durable already stays as it is:
+   * Records claimed parts as durable, under the upload's lock, and counts their bytes as uploaded today: also above the quota,
+   * because S3 has them. Resolves to the refusal of further bytes once the quota is used up. Needs `open`. A part that is durable already stays as it is:
    * the same length and CRC32 are fine, others are `aborted / CHECKSUM_MISMATCH`. `invalid_argument / SIZE_MISMATCH`, and
    * nothing is recorded, when a part begins beyond the sealed size. The expiry does not slide. `isLast`: the writer records no
    * more and is forgotten; repeating the call is fine all the same.
@@ -130,7 +136,7 @@ export interface UploadWriters {
     epoch: number,
     parts: readonly DurablePart[],
     options?: { isLast?: boolean },
-  ): Promise<void>;
+  ): Promise<DomainError | undefined>;
 
   /** open -> aborted: a writer has heard that S3 no longer has the multipart upload. Repeating is fine. */
   markLost(uploadId: string, epoch: number): Promise<void>;

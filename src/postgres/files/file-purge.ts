@@ -10,6 +10,7 @@ import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
 import { CHANGED_FILES, type EnteredRows, enterDeed } from "../rows/journal-rows.ts";
+import { addUsages } from "../rows/usage-rows.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
 
@@ -135,7 +136,9 @@ export async function endPurges(
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
         labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
       WHERE ${ended} AND f.purge_state = 'purging'
-      RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key
+      RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes
+    ), counted AS (
+      ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
     ), ${enterDeed({ action: "RemoveBytes", actor: SERVICE_ACTOR }, PURGED_FILES)}, forgotten AS (
       UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
         data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL

@@ -4,6 +4,7 @@ import { uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.
 import { assertUnaryPart } from "../../domain/uploads/part-plan.ts";
 import type { GrantedPart, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { partRow, readUploadRow, toDurablePart, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
 /** Which part of which upload, and its length in bytes. */
@@ -32,6 +33,8 @@ export async function beginPart(
   return begun ?? (await beginPart(pool, target, options));
 }
 
+const roomOfSeen = quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` });
+
 const takenRow = uploadRow.extend({ claimed: z.int() });
 
 async function takePart(
@@ -42,11 +45,14 @@ async function takePart(
   const before = partNumber - 1;
   const row = await pool.maybeOne(sql.prepared("begin_part", takenRow)`
     WITH seen AS MATERIALIZED (
-      SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId}
+      SELECT s.epoch, q.day_left FROM upload s CROSS JOIN LATERAL (
+        ${roomOfSeen}) q
+      WHERE s.upload_id = ${uploadId}
     ), u AS (
       UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}
       FROM seen s
       WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open' AND u.epoch = s.epoch
+        AND coalesce(s.day_left > 0, true)
         -- As assertUnaryPart says, which explains it where this is not true.
         AND least(u.part_size_bytes, u.size_bytes - ${before}::bigint * u.part_size_bytes) = ${lengthBytes}::bigint
         AND (u.size_max_bytes IS NULL OR ${before}::bigint * u.part_size_bytes + ${lengthBytes}::bigint <= u.size_max_bytes)
@@ -89,5 +95,7 @@ async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<G
   if (part !== null && !isDead) return { kind: "durable", upload, part: toDurablePart(part) };
   if (row.state !== "open") throw uploadNotOpen(uploadId, row.state);
   assertUnaryPart(upload, target);
+  const refusal = await findRefusal(pool, upload, { dayBytes: 1 });
+  if (refusal !== undefined) throw refusal;
   return undefined;
 }

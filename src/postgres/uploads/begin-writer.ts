@@ -13,6 +13,7 @@ import {
   uploadColumns,
   uploadRow,
 } from "../rows/upload-rows.ts";
+import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
 /** Which upload. */
@@ -39,6 +40,10 @@ export async function beginWriter(pool: DatabasePool, target: Target, options: W
   return begun ?? (await beginWriter(pool, target, options));
 }
 
+const roomOfUpload = quotaRoom({ namespace: sql.fragment`u.namespace`, principal: sql.fragment`u.principal` });
+
+const begunRow = uploadRow.extend({ day_left: z.int().nullable() });
+
 /**
  * Raises the epoch, removes the writers whose ranges intersect the new one's, and adds its row. So the writers of an
  * upload never overlap: there are at most as many as it has parts, whatever the number of calls.
@@ -51,7 +56,7 @@ async function takeRange(
   const { lane } = options;
   const start = lane?.offset ?? 0;
   const end = lane === undefined ? null : lane.offset + lane.sizeBytes;
-  const row = await pool.maybeOne(sql.prepared("begin_writer", uploadRow)`
+  const row = await pool.maybeOne(sql.prepared("begin_writer", begunRow)`
     WITH seen AS MATERIALIZED (
       SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId}
     ), u AS (
@@ -63,7 +68,7 @@ async function takeRange(
           ${end}::bigint > ${start}::bigint AND ${end}::bigint <= u.size_bytes
           AND ${start}::bigint >= 0 AND ${start}::bigint % u.part_size_bytes = 0
           AND (${end}::bigint % u.part_size_bytes = 0 OR ${end}::bigint = u.size_bytes)))
-      RETURNING ${uploadColumns}
+      RETURNING ${uploadColumns}, u.copied_path
     ), fenced AS (
       DELETE FROM writer w USING u
       WHERE w.upload_id = u.upload_id
@@ -73,7 +78,8 @@ async function takeRange(
       INSERT INTO writer (upload_id, epoch, range_start, range_end, instance)
       SELECT u.upload_id, u.epoch, ${start}::bigint, ${end}::bigint, ${options.instance} FROM u
     )
-    SELECT * FROM u`);
+    SELECT u.*, CASE WHEN u.copied_path IS NULL THEN q.day_left END AS day_left FROM u CROSS JOIN LATERAL (
+      ${roomOfUpload}) q`);
   if (row === null) return undefined;
   // A second statement reads the parts after the epoch was taken: it sees everything that the former writers have recorded,
   // and they can record nothing more. The first writer has nothing to read.
@@ -81,7 +87,9 @@ async function takeRange(
   const upload = toUpload(row, undefined);
   const range = toWriterRange(upload, options.lane);
   const outstanding = partsWithin(found.outstanding, range, upload.partSizeBytes);
-  return { upload, epoch: row.epoch, range, parts: found.parts, outstanding };
+  const isUsedUp = row.day_left !== null && row.day_left <= 0;
+  const refusal = isUsedUp ? await findRefusal(pool, row, { dayBytes: 1 }) : undefined;
+  return { upload, epoch: row.epoch, range, parts: found.parts, outstanding, refusal };
 }
 
 /** The upload that cannot be written, or undefined when the caller may try again. */

@@ -8,6 +8,7 @@ import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
 import { type EnteredActor, type EnteredRows, enterRows } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { addUsage, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 
 /** A commit can lose a race to a restored file (it takes no lock on the path) only so many times. */
 const ATTEMPTS_MAX = 5;
@@ -55,41 +56,61 @@ async function commitLocked(pool: DatabasePool, uploadId: string, options: Commi
 
 const pathLockKey = sql.fragment`hashtextextended(u.namespace || '/' || u.path, 0)`;
 
+/** Whether the generation at the path of `ready r` is the one that its caller wants. */
+const isMatch = sql.fragment`(r.wanted IS NULL OR r.wanted = coalesce((SELECT generation FROM live), 0))`;
+
 const commitRow = uploadRow.extend({
   generation: z.int().nullable(),
   commit_time: z.date().nullable(),
   live_generation: z.int(),
+  is_mismatch: z.boolean(),
 });
+
+const roomOfReady = quotaRoom({ namespace: sql.fragment`r.namespace`, principal: sql.fragment`r.principal` });
+const countCommit = addUsage(sql.fragment`
+  SELECT r.namespace, r.principal, coalesce(d.size_bytes, 0), CASE WHEN r.is_uploaded THEN r.size_bytes ELSE 0 END
+  FROM ready r LEFT JOIN filed d ON true`);
+
+/** The row of the upload, locked, with what its file will be; none when it cannot be committed now. */
+function selectReady(uploadId: string, options: CommitOptions) {
+  const { object } = options;
+  return sql.fragment`
+    SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.session,
+      u.upload_token_id, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
+      u.state = 'open' AND u.copied_path IS NULL AS is_uploaded,
+      coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
+      coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
+      coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
+      coalesce(u.object_etag, ${object?.etag ?? null}) AS object_etag,
+      coalesce(u.size_bytes, ${object?.sizeBytes ?? null}::bigint) AS size_bytes,
+      CASE u.state WHEN 'assembled' THEN u.crc32 ELSE ${object?.crc32 ?? null}::bigint END AS crc32,
+      CASE u.state WHEN 'assembled' THEN u.sha256 ELSE ${toBytea(object?.sha256)} END AS sha256
+    FROM upload u, path_lock l
+    WHERE u.upload_id = ${uploadId} AND l.held AND ${isUnfenced(uploadId, options)} AND (u.state = 'assembled' OR (
+      u.state = 'open' AND ${object !== undefined}::boolean
+      AND (u.size_bytes IS NULL OR u.size_bytes = ${object?.sizeBytes ?? null}::bigint)))
+    FOR NO KEY UPDATE OF u`;
+}
 
 async function commitOnce(
   pool: CommonQueryMethods,
   uploadId: string,
   options: CommitOptions,
 ): Promise<CommitOutcome | undefined> {
-  const { object, fileId, retainMs } = options;
+  const { fileId, retainMs } = options;
   const retain = sql.fragment`(${retainMs ?? null}::double precision * interval '1 millisecond')`;
   const row = await pool.maybeOne(sql.prepared("commit_upload", commitRow)`
     WITH path_lock AS MATERIALIZED (
       SELECT pg_try_advisory_xact_lock(${pathLockKey}) AS held FROM upload u WHERE u.upload_id = ${uploadId}
     ), ready AS MATERIALIZED (
-      SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.session, u.upload_token_id, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
-        coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
-        coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
-        coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
-        coalesce(u.object_etag, ${object?.etag ?? null}) AS object_etag,
-        coalesce(u.size_bytes, ${object?.sizeBytes ?? null}::bigint) AS size_bytes,
-        CASE u.state WHEN 'assembled' THEN u.crc32 ELSE ${object?.crc32 ?? null}::bigint END AS crc32,
-        CASE u.state WHEN 'assembled' THEN u.sha256 ELSE ${toBytea(object?.sha256)} END AS sha256
-      FROM upload u, path_lock l
-      WHERE u.upload_id = ${uploadId} AND l.held AND ${isUnfenced(uploadId, options)} AND (u.state = 'assembled' OR (
-        u.state = 'open' AND ${object !== undefined}::boolean
-        AND (u.size_bytes IS NULL OR u.size_bytes = ${object?.sizeBytes ?? null}::bigint)))
-      FOR NO KEY UPDATE OF u
+      ${selectReady(uploadId, options)}
     ), live AS MATERIALIZED (
       SELECT f.namespace, f.file_id, f.generation FROM file f, ready r
       WHERE f.namespace = r.namespace AND f.path = r.path AND ${fileIsLive} FOR NO KEY UPDATE OF f
     ), matching AS MATERIALIZED (
-      SELECT r.* FROM ready r WHERE r.wanted IS NULL OR r.wanted = coalesce((SELECT generation FROM live), 0)
+      SELECT r.* FROM ready r CROSS JOIN LATERAL (
+        ${roomOfReady}) q
+      WHERE ${isMatch} AND coalesce(q.stored_left >= r.size_bytes, true)
     ), numbered AS (
       INSERT INTO path_generation AS g (namespace, path, last_generation) SELECT namespace, path, 1 FROM matching
       ON CONFLICT (namespace, path) DO UPDATE SET last_generation = g.last_generation + 1
@@ -110,7 +131,10 @@ async function commitOnce(
         date_trunc('milliseconds', n.commit_time) + ${retain}
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
-      RETURNING file_id
+      RETURNING file_id, size_bytes
+    -- CTEs that nothing reads run from the last to the first: the slots of what is used are locked last.
+    ), counted AS (
+      ${countCommit}
     ), ${enterRows(COMMITTER, COMMITTED_FILE)}
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
       file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
@@ -119,10 +143,15 @@ async function commitOnce(
       crc32 = r.crc32, sha256 = r.sha256
     FROM ready r LEFT JOIN filed d ON true LEFT JOIN numbered n ON true LEFT JOIN live v ON true
     WHERE u.upload_id = r.upload_id
-    RETURNING ${uploadColumns}, n.generation, n.commit_time, coalesce(v.generation, 0) AS live_generation`);
+    RETURNING ${uploadColumns}, n.generation, n.commit_time, coalesce(v.generation, 0) AS live_generation,
+      NOT (${isMatch}) AS is_mismatch`);
   if (row === null) return undefined;
-  if (row.generation === null || row.commit_time === null) {
+  if (row.is_mismatch) {
     return { kind: "generation-mismatch", upload: toUpload(row, undefined), currentGeneration: row.live_generation };
+  }
+  if (row.generation === null || row.commit_time === null) {
+    const refusal = await findRefusal(pool, row, { storedBytes: row.size_bytes ?? 0 });
+    return refusal && { kind: "over-quota", upload: toUpload(row, undefined), refusal };
   }
   const upload = toUpload(row, undefined);
   const { generation, commit_time: commitTime } = row;
@@ -132,7 +161,7 @@ async function commitOnce(
 
 /** Whoever makes the commit, its entry names who began the upload. */
 const COMMITTER: EnteredActor = {
-  action: sql.fragment`CASE WHEN m.copied_path = '' THEN 'CommitUpload' ELSE 'CopyFile' END`,
+  action: sql.fragment`CASE WHEN m.copied_path IS NULL THEN 'CommitUpload' ELSE 'CopyFile' END`,
   principal: sql.fragment`m.principal`,
   tokenKind: sql.fragment`m.token_kind`,
   address: sql.fragment`m.address`,
@@ -148,7 +177,7 @@ const COMMITTED_FILE: EnteredRows = {
   id: sql.fragment`d.file_id`,
   generation: sql.fragment`n.generation`,
   path: sql.fragment`m.path`,
-  sourcePath: sql.fragment`m.copied_path`,
+  sourcePath: sql.fragment`coalesce(m.copied_path, '')`,
   dataSubject: sql.fragment`m.data_subject`,
 };
 

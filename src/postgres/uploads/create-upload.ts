@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { type CommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -15,6 +15,7 @@ import { fileIsLive } from "../rows/file-rows.ts";
 import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 
 /**
  * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits at the
@@ -36,7 +37,17 @@ export async function createUpload(
   if (!(await hasNamespace(pool, input.namespace))) throw namespaceNotFound(input.namespace);
   if (await hasExpired(pool, input)) throw uploadTokenExpired((input.uploadToken as UploadTokenUse).expireTime);
   const current = await readLiveGeneration(pool, input);
-  throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
+  const { ifGenerationMatch: wanted = current } = input;
+  if (wanted !== current) throw generationMismatch(input.path, wanted, current);
+  const refusal = await findRefusal(pool, input, toWanted(input));
+  if (refusal !== undefined) throw refusal;
+  // What was in the way has passed.
+  return await createUpload(pool, input, identity);
+}
+
+/** What the quotas must have room for. One byte when the size is not known: an upload of nothing is declared so. */
+function toWanted({ sizeBytes = 1, copiedPath }: NewUpload) {
+  return { storedBytes: sizeBytes, dayBytes: copiedPath === undefined ? sizeBytes : 0 };
 }
 
 /** UploadCatalogue.findCreated */
@@ -45,20 +56,28 @@ export async function findCreated(pool: CommonQueryMethods, identity: CommandIde
   return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));
 }
 
+const roomOfSpace = quotaRoom({ namespace: sql.fragment`space.name`, principal: sql.fragment`space.principal` });
+
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
-  const { uploadToken, begun } = input;
+  const { storedBytes, dayBytes } = toWanted(input);
+  const { uploadToken } = input;
+  const { actor } = identity;
   const tokenId = uploadToken?.tokenId ?? null;
   const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
     WITH space AS (
-      SELECT n.name FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
+      SELECT n.name, ${input.principal} AS principal FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
     ), live AS (
       SELECT coalesce(max(f.generation), 0) AS generation FROM file f
       WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
+    ), room AS (
+      SELECT q.* FROM space CROSS JOIN LATERAL (${roomOfSpace}) q
     ), requested AS (
       ${insertRequest(identity, sql.fragment`${input.uploadId}::uuid`)}
-      FROM space, live WHERE (${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint)
+      FROM live, room r
+      WHERE coalesce(r.stored_left >= ${storedBytes}::bigint, true) AND coalesce(r.day_left >= ${dayBytes}::bigint, true)
+        AND (${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint)
         AND (${tokenId}::uuid IS NULL OR ${tokenExpireTime}::timestamptz > now())
       ON CONFLICT DO NOTHING
       RETURNING subject_id
@@ -73,8 +92,8 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       content_type, metadata, labels, data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key,
       expire_time, expire_cap_time
     )
-    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${begun.actor.tokenKind},
-      ${begun.actor.address ?? ""}, ${begun.actor.session ?? ""}, ${input.copiedPath ?? ""}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${actor.tokenKind},
+      ${actor.address ?? ""}, ${actor.session ?? ""}, ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
       ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
@@ -82,7 +101,7 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
     FROM requested
     RETURNING ${uploadColumns}
-    ), ${enterDeed(begun, CHANGED_UPLOADS)}
+    ), ${enterDeed(toDeed(identity), CHANGED_UPLOADS)}
     SELECT * FROM changed`;
   try {
     return await pool.maybeOne(statement);

@@ -14,6 +14,7 @@ import {
   uploadColumns,
   uploadRow,
 } from "../rows/upload-rows.ts";
+import { addUsage, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
 /** Which parts of which upload. */
@@ -52,6 +53,8 @@ export async function claimPresigned(
   return { upload, durable: durable.filter(({ partNumber }) => numbers.has(partNumber)), signTime };
 }
 
+const roomOfSeen = quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` });
+
 const takenRow = uploadRow.extend({ claimed: z.int(), wanted: z.int(), sign_time: z.date() });
 
 /** Each part gets the next epoch, and is fenced by itself from then on. */
@@ -63,7 +66,9 @@ async function takeParts(
   const urlExpiry = sql.fragment`now() + ${toInterval(options.lifetimeMs)}`;
   const row = await pool.maybeOne(sql.prepared("claim_presigned", takenRow)`
     WITH seen AS MATERIALIZED (
-      SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId}
+      SELECT s.epoch, q.day_left FROM upload s CROSS JOIN LATERAL (
+        ${roomOfSeen}) q
+      WHERE s.upload_id = ${uploadId}
     ), wanted AS MATERIALIZED (
       SELECT g.part_number, g.length_bytes, g.crc32, row_number() OVER (ORDER BY g.part_number) AS ordinal
       FROM ${sql.unnest(
@@ -78,6 +83,7 @@ async function takeParts(
         url_expire_time = greatest(u.url_expire_time, ${urlExpiry})
       FROM seen s
       WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open' AND u.epoch = s.epoch
+        AND coalesce(s.day_left >= (SELECT sum(g.length_bytes) FROM wanted g), true)
         AND ${urlExpiry} <= u.expire_cap_time AND u.size_bytes IS NOT NULL
         -- As assertSignable says, which explains it where this is not true.
         AND NOT EXISTS (
@@ -117,17 +123,22 @@ async function assertObstacle(pool: CommonQueryMethods, target: Target, options:
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);
   if (row.state !== "open") throw uploadNotOpen(uploadId, row.state);
   const durable = new Set((await readDurableParts(pool, uploadId)).map(({ partNumber }) => partNumber));
-  assertSignable(
-    toUpload(row, undefined),
-    parts.filter(({ partNumber }) => !durable.has(partNumber)),
-  );
+  const wanted = parts.filter(({ partNumber }) => !durable.has(partNumber));
+  assertSignable(toUpload(row, undefined), wanted);
+  const dayBytes = wanted.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  const refusal = await findRefusal(pool, row, { dayBytes });
+  if (refusal !== undefined) throw refusal;
   const isOutlived = await pool.exists(sql.unsafe`
     SELECT FROM upload u
     WHERE u.upload_id = ${uploadId} AND now() + ${toInterval(options.lifetimeMs)} > u.expire_cap_time`);
   if (isOutlived) throw urlOutlivesUpload(uploadId, options.lifetimeMs);
 }
 
-const lockedRow = z.object({ locked: z.int() });
+const lockedRow = z.object({ locked: z.int(), ended: z.int() });
+
+const countAdopted = addUsage(sql.fragment`
+  SELECT l.namespace, l.principal, 0, a.day_bytes
+  FROM locked l, (SELECT coalesce(sum(length_bytes), 0) AS day_bytes FROM adopted) a`);
 
 /** UploadWriters.adoptParts */
 export async function adoptParts(
@@ -136,9 +147,9 @@ export async function adoptParts(
   options: { epoch?: number | undefined } = {},
 ): Promise<DurablePart[]> {
   const { epoch = null } = options;
-  const locked = await pool.oneFirst(sql.type(lockedRow)`
+  const { locked } = await pool.one(sql.type(lockedRow)`
     WITH locked AS (
-      SELECT u.upload_id FROM upload u
+      SELECT u.upload_id, u.namespace, u.principal FROM upload u
       -- A statement that waited for a beginning writer would not see whom that one fenced: as holdsRange says.
       WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
         AND u.epoch = (SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId})
@@ -153,11 +164,14 @@ export async function adoptParts(
         AND p.state = 'claimed' AND p.source = 'presigned'
         AND (${epoch}::bigint IS NOT NULL
           OR EXISTS (SELECT FROM writer w WHERE w.upload_id = p.upload_id AND w.epoch = p.epoch))
-      RETURNING p.epoch
+      RETURNING p.epoch, p.length_bytes
     ), ended AS (
-      DELETE FROM writer w USING locked l, adopted a WHERE w.upload_id = l.upload_id AND w.epoch = a.epoch
+      DELETE FROM writer w USING locked l, adopted a WHERE w.upload_id = l.upload_id AND w.epoch = a.epoch RETURNING w.epoch
+    ), counted AS (
+      ${countAdopted}
     )
-    SELECT count(*)::int AS locked FROM locked`);
+    -- The count makes the slots of usage come last.
+    SELECT count(*)::int AS locked, (SELECT count(*)::int FROM ended) AS ended FROM locked`);
   if (locked === 0) {
     await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
     return await adoptParts(pool, { uploadId, parts }, options);

@@ -5,6 +5,7 @@ import type { AssembledObject, DurablePart, Upload, UploadFailure } from "../../
 import type { AssembleOptions, CommitWish, FinishOptions, UploadCommits } from "../../domain/uploads/upload-commits.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { addUsage } from "../rows/usage-rows.ts";
 import { commitUpload } from "./commit-upload.ts";
 
 /** The commits of uploads in PostgreSQL, by one statement each. */
@@ -121,14 +122,23 @@ async function assemble(
   options: AssembleOptions = {},
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
+    WITH former AS MATERIALIZED (
+      SELECT u.upload_id, u.state = 'open' AND u.copied_path IS NULL AS is_uploaded FROM upload u
+      WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isUnfenced(uploadId, options)}
+        AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
+      FOR NO KEY UPDATE OF u
+    ), counted AS (
+      ${addUsage(sql.fragment`
+        SELECT u.namespace, u.principal, 0, ${object.sizeBytes}::bigint
+        FROM upload u JOIN former f ON f.upload_id = u.upload_id WHERE f.is_uploaded`)}
+    )
     UPDATE upload u SET state = 'assembled', state_time = now(), ${noFailure}, object_key = ${object.key},
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256),
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
       commit_wanted_time = CASE WHEN ${options.isCommitWanted === true}::boolean OR u.state = 'completing' THEN now() END
-    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isUnfenced(uploadId, options)}
-      AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
+    FROM former f WHERE u.upload_id = f.upload_id
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
   const states = ["completing", "open", "assembled", "committed"] as const;

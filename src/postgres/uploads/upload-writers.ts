@@ -1,9 +1,11 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import type { DomainError } from "../../domain/errors.ts";
 import { partAlreadyDurable, partBeyondSize } from "../../domain/repository-refusals.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
 import type { ReceivedNote, UploadWriters } from "../../domain/uploads/upload-writers.ts";
 import { assertUpload, holdsRange, readDurableParts, type UploadRow } from "../rows/upload-rows.ts";
+import { addUsage, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 import { beginPart } from "./begin-part.ts";
 import { beginWriter } from "./begin-writer.ts";
 import { adoptParts, claimPresigned } from "./presigned-parts.ts";
@@ -30,7 +32,13 @@ export function createUploadWriters(pool: DatabasePool): UploadWriters {
 /** The answer of a statement that locks the upload's row: 1, or 0 when it could not. */
 const lockedRow = z.object({ locked: z.int() });
 
-const recordedRow = lockedRow.extend({ recorded: z.int() });
+const recordedRow = z.object({
+  recorded: z.int(),
+  /** Of a row that was locked. */
+  namespace: z.string(),
+  principal: z.string(),
+  day_left: z.int().nullable(),
+});
 const heldRow = z.object({ held: z.int() });
 const multipartRow = z.object({ multipart_id: z.string() });
 const attemptRow = z.object({ put_attempt: z.int() });
@@ -99,7 +107,7 @@ async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch
  */
 function lockUpload(uploadId: string, epoch: number, partNumber: number) {
   return sql.fragment`
-    SELECT u.upload_id, u.size_bytes, u.part_size_bytes FROM upload u
+    SELECT u.upload_id, u.namespace, u.principal, u.copied_path IS NOT NULL AS is_copy, u.size_bytes, u.part_size_bytes FROM upload u
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}
       AND (u.size_bytes IS NULL OR ${partNumber - 1}::bigint * u.part_size_bytes < u.size_bytes)
     FOR SHARE OF u`;
@@ -139,16 +147,20 @@ async function claimParts(
   await claimParts(pool, writer, partNumbers);
 }
 
+const countRecorded = addUsage(sql.fragment`
+  SELECT l.namespace, l.principal, 0, r.day_bytes FROM locked l, summed r`);
+const roomOfLocked = quotaRoom({ namespace: sql.fragment`l.namespace`, principal: sql.fragment`l.principal` });
+
 async function recordParts(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   parts: readonly DurablePart[],
   options: { isLast?: boolean } = {},
-): Promise<void> {
-  if (parts.length === 0) return;
+): Promise<DomainError | undefined> {
+  if (parts.length === 0) return undefined;
   const { uploadId, epoch } = writer;
   const last = Math.max(...parts.map(({ partNumber }) => partNumber));
-  const { locked, recorded } = await pool.one(sql.prepared("record_parts", recordedRow)`
+  const row = await pool.maybeOne(sql.prepared("record_parts", recordedRow)`
     WITH locked AS (${lockUpload(uploadId, epoch, last)}), recorded AS (
       UPDATE part p SET state = 'durable', length_bytes = g.length_bytes, crc32 = g.crc32, etag = g.etag, update_time = now()
       FROM locked l, ${sql.unnest(
@@ -156,19 +168,26 @@ async function recordParts(
         ["int4", "int8", "int8", "text"],
       )} AS g (part_number, length_bytes, crc32, etag)
       WHERE p.upload_id = l.upload_id AND p.part_number = g.part_number AND p.state = 'claimed' AND p.epoch = ${epoch}
-      RETURNING p.part_number
+      RETURNING CASE WHEN l.is_copy THEN 0 ELSE p.length_bytes END AS day_bytes
+    ), summed AS (
+      SELECT count(*)::int AS recorded, coalesce(sum(day_bytes), 0)::bigint AS day_bytes FROM recorded
     ), ended AS (
       DELETE FROM writer w USING locked l
-      WHERE ${options.isLast === true}::boolean AND w.upload_id = l.upload_id AND w.epoch = ${epoch}
+      WHERE ${options.isLast === true}::boolean AND w.upload_id = l.upload_id AND w.epoch = ${epoch} RETURNING w.epoch
+    ), counted AS (
+      ${countRecorded}
     )
-    SELECT (SELECT count(*)::int FROM locked) AS locked, (SELECT count(*)::int FROM recorded) AS recorded`);
-  if (locked === 0) {
+    SELECT l.namespace, l.principal, r.recorded, CASE WHEN NOT l.is_copy THEN q.day_left - r.day_bytes END AS day_left
+    -- The count makes the slots of usage come last.
+    FROM locked l, summed r, (SELECT count(*) FROM ended) e, LATERAL (${roomOfLocked}) q`);
+  if (row === null) {
     // The answer to an equal call may have been lost; that call has then forgotten the writer.
-    if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return;
+    if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return undefined;
     await assertLockable(pool, writer, last);
     return await recordParts(pool, writer, parts, options);
   }
-  if (recorded < parts.length) await assertRecorded(pool, uploadId, parts);
+  if (row.recorded < parts.length) await assertRecorded(pool, uploadId, parts);
+  return row.day_left === null || row.day_left > 0 ? undefined : await findRefusal(pool, row, { dayBytes: 1 });
 }
 
 async function areRecorded(

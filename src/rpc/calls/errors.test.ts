@@ -6,6 +6,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   PreconditionFailureSchema,
+  QuotaFailureSchema,
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
@@ -23,6 +24,7 @@ function readDetails(detailsBin: Uint8Array) {
     badRequest: find(BadRequestSchema),
     retryInfo: find(RetryInfoSchema),
     preconditionFailure: find(PreconditionFailureSchema),
+    quotaFailure: find(QuotaFailureSchema) as { violations: { subject: string; description: string }[] } | undefined,
     resourceInfo: find(ResourceInfoSchema),
     count: details.length,
   };
@@ -79,6 +81,16 @@ describe("toGrpcStatus", () => {
     });
     const { retryInfo } = readDetails(toGrpcStatus(error).detailsBin);
     expect(retryInfo?.retryDelay && durationMs(retryInfo.retryDelay)).to.equal(1501);
+  });
+
+  it("says whose quota is used up", () => {
+    const violationsOf = (details: Record<string, string>) => {
+      const error = new DomainError("resource_exhausted", "too much", { reason: "QUOTA_STORAGE", details });
+      return readDetails(toGrpcStatus(error).detailsBin).quotaFailure?.violations;
+    };
+    expect(violationsOf({ namespace: "a" })?.[0]).to.include({ subject: "namespace:a", description: "too much" });
+    const own = violationsOf({ namespace: "a", principal: "acme:bob" });
+    expect(own?.[0]).to.include({ subject: "namespace:a/principal:acme:bob" });
   });
 
   it("says which precondition failed on what", () => {

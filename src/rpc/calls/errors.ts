@@ -4,6 +4,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   PreconditionFailureSchema,
+  QuotaFailureSchema,
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
@@ -85,6 +86,10 @@ export function toErrorDetails(error: DomainError): ErrorDetail[] {
     const violations = [{ type: error.reason, subject: nameResource(error), description: error.message }];
     details.push(detail(PreconditionFailureSchema, create(PreconditionFailureSchema, { violations })));
   }
+  if (error.reason.startsWith("QUOTA_")) {
+    const violations = [{ subject: nameQuotaSubject(error), description: error.message }];
+    details.push(detail(QuotaFailureSchema, create(QuotaFailureSchema, { violations })));
+  }
   const resourceType = RESOURCE_TYPES[error.reason];
   if (resourceType !== undefined) {
     const resource = { resourceType, resourceName: nameResource(error), description: error.message };
@@ -107,6 +112,11 @@ export function toGrpcStatus(error: unknown): { code: number; message: string; d
 
 function detail<Desc extends DescMessage>(desc: Desc, value: Message): ErrorDetail {
   return { desc, value };
+}
+
+/** Whose quota it is: a namespace's, or that of a principal in it. */
+function nameQuotaSubject({ details: { namespace, principal } }: DomainError): string {
+  return `namespace:${namespace}${principal === undefined ? "" : `/principal:${principal}`}`;
 }
 
 /** The most precise name that the error's details hold; empty when they hold none. */

@@ -4,9 +4,11 @@ import {
   GrantSchema,
   NamespaceSchema,
   Role,
+  UsedBytesSchema,
   AuditPolicy as WireAuditPolicy,
   type Grant as WireGrant,
   type Namespace as WireNamespace,
+  type UsedBytes as WireUsedBytes,
 } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import type { Grant } from "../../domain/access/grants.ts";
 import type { Role as DomainRole } from "../../domain/access/role.ts";
@@ -15,8 +17,9 @@ import type { AuditPolicy } from "../../domain/namespaces/namespace.ts";
 import { toNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord } from "../../domain/namespaces/namespace-repository.ts";
 import type { StatedPolicy } from "../../domain/namespaces/parse-namespace.ts";
+import { QUOTA_NAMES, type Quotas, type UsedBytes } from "../../domain/namespaces/quotas.ts";
 import { fromDuration } from "./duration.ts";
-import { fromInt64 } from "./int64.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 const ROLES = {
   reader: Role.READER,
@@ -49,7 +52,15 @@ export function toNamespaceMessage(record: NamespaceRecord): WireNamespace {
     etag: toNamespaceEtag(record),
     createTime: timestampFromDate(record.createTime),
     updateTime: timestampFromDate(record.updateTime),
+    ...Object.fromEntries(QUOTA_KEYS.flatMap((key) => (record[key] === undefined ? [] : [[key, BigInt(record[key])]]))),
   });
+}
+
+const QUOTA_KEYS = Object.keys(QUOTA_NAMES) as (keyof Quotas)[];
+
+/** What is used of the quotas, as the API shows it. */
+export function toUsedMessage({ storedBytes, dayBytes }: UsedBytes): WireUsedBytes {
+  return create(UsedBytesSchema, { storedBytes: BigInt(storedBytes), dayBytes: BigInt(dayBytes) });
 }
 
 /** The limits that a caller states of a namespace; a file size of 0 is no limit that could be meant. */
@@ -68,6 +79,7 @@ export function fromNamespacePolicy(message: WireNamespace): StatedPolicy {
     partUrlLifetimeMaxMs: toMs("partUrlLifetimeMax"),
     linkLifetimeMaxMs: toMs("linkLifetimeMax"),
     audit: fromAuditPolicy(message.audit),
+    ...fromQuotas(message),
   };
 }
 
@@ -77,6 +89,11 @@ function fromAuditPolicy(policy: WireAuditPolicy): AuditPolicy | undefined {
   if (found !== undefined) return found[0] as AuditPolicy;
   const message = `audit is ${policy}; give AUDIT_POLICY_BEST_EFFORT or AUDIT_POLICY_REQUIRED`;
   throw invalidArgument("namespace.audit", message);
+}
+
+function fromQuotas(message: WireNamespace): Quotas {
+  const given = QUOTA_KEYS.filter((key) => message[key] !== undefined);
+  return Object.fromEntries(given.map((key) => [key, fromOptionalInt64(message[key], QUOTA_NAMES[key])]));
 }
 
 const DURATIONS = {

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   CreateNamespaceResponseSchema,
@@ -20,6 +21,7 @@ import { invalidArgument } from "../../domain/errors.ts";
 import { toNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceUsage } from "../../domain/namespaces/namespace-repository.ts";
 import type { PageRequest } from "../../queries/file-page.ts";
+import type { GetUsageRequest } from "../../queries/get-usage.ts";
 import type { NamespaceResidency } from "../../queries/residency-report.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import {
@@ -27,6 +29,7 @@ import {
   fromNamespacePolicy,
   toGrantMessages,
   toNamespaceMessage,
+  toUsedMessage,
 } from "../messages/namespace-message.ts";
 import { toResidencyMessage } from "../messages/residency-message.ts";
 
@@ -45,7 +48,7 @@ export interface NamespaceFunctions {
   ): Promise<{ namespaces: NamespaceRecord[]; nextPageToken: string }>;
   updateNamespace(request: UpdateNamespaceRequest, options: CallOptions): Promise<NamespaceRecord>;
   deleteNamespace(request: NamespaceName & { etag: string }, options: CallOptions): Promise<NamespaceRecord>;
-  getUsage(request: NamespaceName, options: CallOptions): Promise<NamespaceUsage>;
+  getUsage(request: GetUsageRequest, options: CallOptions): Promise<NamespaceUsage>;
   getResidencyReport(
     request: PageRequest,
     options: CallOptions,
@@ -87,14 +90,17 @@ export function createNamespaceService(functions: NamespaceFunctions): ServiceIm
       await functions.deleteNamespace({ namespace, etag }, toCallOptions(context));
       return create(DeleteNamespaceResponseSchema);
     },
-    getUsage: async ({ namespace }, context) => {
-      const usage = await functions.getUsage({ namespace }, toCallOptions(context));
+    getUsage: async ({ namespace, principal }, context) => {
+      const usage = await functions.getUsage({ namespace, principal }, toCallOptions(context));
       return create(GetUsageResponseSchema, {
         liveFiles: BigInt(usage.liveFiles),
         liveBytes: BigInt(usage.liveBytes),
         keptGenerations: BigInt(usage.kept),
         keptBytes: BigInt(usage.keptBytes),
         unfinishedUploads: BigInt(usage.unfinishedUploads),
+        used: toUsedMessage(usage.used),
+        ...(usage.usedByPrincipal && { usedByPrincipal: toUsedMessage(usage.usedByPrincipal) }),
+        dayEndTime: timestampFromDate(usage.dayEndTime),
       });
     },
     getResidencyReport: async ({ pageSize, pageToken }, context) => {

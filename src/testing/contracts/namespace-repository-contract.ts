@@ -119,6 +119,18 @@ export function namespaceRepositoryContract(make: () => Promise<NamespaceSubject
       ).to.deep.equal(GRANTS);
     });
 
+    it("set quotas, and lift them", async () => {
+      const quotas = { requestsPerSecondMax: 5, bytesPerDayMax: 0, principalStoredBytesMax: Number.MAX_SAFE_INTEGER };
+      const made = await namespaces.create(next(), TEST_ACTOR);
+      expect(made.requestsPerSecondMax).to.equal(undefined);
+      expect(
+        await namespaces.update(made.name, (before) => ({ ...before, ...quotas }), { actor: TEST_ACTOR }),
+      ).to.include(quotas);
+      const lift = { requestsPerSecondMax: undefined, bytesPerDayMax: undefined };
+      const lifted = await namespaces.update(made.name, (before) => ({ ...before, ...lift }), { actor: TEST_ACTOR });
+      expect(lifted).to.include({ ...quotas, ...lift });
+    });
+
     it("change nothing when the change throws", async () => {
       const made = await namespaces.create(next(), TEST_ACTOR);
       const problem = new Error("refused");

@@ -20,7 +20,7 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
     const declared = { sizeBytes: 5 * 1024 ** 4, expectedCrc32: 0xffff_ffff, expectedSha256, computeSha256: true };
     const input = newUpload({ ...declared, ifGenerationMatch: 0 });
     const { upload, created } = await subject().uploads.catalogue.create(input, nextIdentity());
-    const { expireAfterMs, expireCapMs: _, uploadToken: __, begun: ___, ...rest } = input;
+    const { expireAfterMs, expireCapMs: _, uploadToken: __, ...rest } = input;
     expect(created).to.equal(true);
     expect(upload).to.deep.include({ ...rest, expectedSha256: upload.expectedSha256 });
     expect(Buffer.from(upload.expectedSha256 ?? [])).to.deep.equal(expectedSha256);

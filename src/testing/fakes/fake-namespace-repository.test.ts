@@ -1,11 +1,11 @@
 import { namespaceRepositoryContract } from "../contracts/namespace-repository-contract.ts";
-import { FakeNamespaceRepository } from "./fake-namespace-repository.ts";
+import { FakeNamespaceRepository, NOTHING_USED } from "./fake-namespace-repository.ts";
 
 describe("FakeNamespaceRepository", () => {
   namespaceRepositoryContract(async () => {
     const unfinished = new Map<string, number>();
     const usageOf = (name: string) => ({
-      ...{ liveFiles: 0, liveBytes: 0, kept: 0, keptBytes: 0 },
+      ...NOTHING_USED,
       unfinishedUploads: unfinished.get(name) ?? 0,
     });
     return {

@@ -17,7 +17,17 @@ import {
 } from "../../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../../domain/repository-refusals.ts";
 
-const NOTHING: NamespaceUsage = { liveFiles: 0, liveBytes: 0, kept: 0, keptBytes: 0, unfinishedUploads: 0 };
+/** What an empty namespace keeps. */
+export const NOTHING_USED: NamespaceUsage = {
+  liveFiles: 0,
+  liveBytes: 0,
+  kept: 0,
+  keptBytes: 0,
+  unfinishedUploads: 0,
+  used: { storedBytes: 0, dayBytes: 0 },
+  usedByPrincipal: undefined,
+  dayEndTime: new Date(0),
+};
 
 /** Namespaces in memory. `usageOf` says what each keeps. */
 export class FakeNamespaceRepository implements NamespaceRepository {
@@ -25,7 +35,7 @@ export class FakeNamespaceRepository implements NamespaceRepository {
   readonly #usageOf: (name: string) => NamespaceUsage;
   #version = 0;
 
-  constructor({ usageOf = () => NOTHING }: { usageOf?: (name: string) => NamespaceUsage } = {}) {
+  constructor({ usageOf = () => NOTHING_USED }: { usageOf?: (name: string) => NamespaceUsage } = {}) {
     this.#usageOf = usageOf;
   }
 

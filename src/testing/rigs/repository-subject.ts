@@ -49,7 +49,6 @@ export function newUpload(overrides: Partial<NewUpload> = {}): NewUpload {
     namespace: "default",
     path: nextPath(),
     principal: "dev:tester",
-    begun: { action: "CreateUpload", actor: TEST_ACTOR },
     sizeBytes: undefined,
     sizeMaxBytes: undefined,
     partSizeBytes: 8 * 1024 * 1024,

@@ -58,7 +58,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: {
       ".": ["uploads", "namespaces"],
       access: ["."],
-      namespaces: [".", "access"],
+      namespaces: [".", "access", "limits"],
       limits: ["."],
       journal: [".", "access", "namespaces"],
       files: [".", "filter"],

@@ -133,7 +133,7 @@ export class FakeUploadWriters implements UploadWriters {
     epoch: number,
     parts: readonly DurablePart[],
     options: { isLast?: boolean } = {},
-  ): Promise<void> {
+  ): Promise<undefined> {
     const isRecorded = ({ partNumber, etag }: DurablePart) =>
       this.#stored.find(uploadId).parts.get(partNumber)?.durable?.etag === etag;
     if (options.isLast === true && parts.every(isRecorded)) return;
