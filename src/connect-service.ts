@@ -113,6 +113,7 @@ export async function connectService(
     log,
     leases: createJobLeases(pools.commands),
     relay: createJournalRelay(pools.commands),
+    journalDays: config.journalDays,
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetMarks: (options) => marks.forget(options),

@@ -204,6 +204,8 @@ function toConfig(env: Environment) {
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
       audit: env.SLUICE_AUDIT,
     },
+    /** How long entries of the journal are kept, in days. */
+    journalDays: env.SLUICE_JOURNAL_DAYS,
     /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Memory of a worker for the bytes of parts. */

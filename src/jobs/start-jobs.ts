@@ -75,6 +75,8 @@ export interface JobDeps {
   /** Forgets marks of commits that newer ones stand for, at most `limit`. */
   forgetMarks: (options: { limit: number }) => Promise<unknown>;
   relay: JournalRelay;
+  /** How long entries of the journal are kept, in days. */
+  journalDays: number;
   /** Writes what is due to the journal; rejects when the database does not take it. */
   recorder: { flush(): Promise<void> };
   leases: JobLeases;
@@ -118,7 +120,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
-    repeat(async () => void (await deps.relay.makePartitions()), {
+    repeat(() => keepPartitions(deps), {
       everyMs: PARTITIONS_EVERY_MS,
       random,
       ...told("make-partitions"),
@@ -139,6 +141,12 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
     },
   };
+}
+
+/** Partitions of the journal, those that will be needed and those that are not needed any more. */
+async function keepPartitions({ relay, journalDays }: Pick<JobDeps, "relay" | "journalDays">): Promise<void> {
+  await relay.makePartitions();
+  await relay.dropPartitions({ keptDays: journalDays });
 }
 
 /** What one replica forgets for all, whatever the namespace. */
