@@ -58,7 +58,7 @@ export interface AppOptions extends SharedWithWorkers {
 }
 
 /** The part of the API that works with the database. */
-type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "markCommit">;
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "audit" | "markCommit">;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -239,6 +239,7 @@ function createUnconnectedFunctions() {
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
+    audit: refuseAll<ApiOptions["audit"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

@@ -33,6 +33,7 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
+import { listAuditEntries } from "./queries/list-audit-entries.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -117,6 +118,10 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   };
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
+    audit: {
+      listAuditEntries: (request, options) =>
+        listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
+    },
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),

@@ -7,6 +7,7 @@ import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -20,6 +21,7 @@ import { JournalRecorder } from "./journal/journal-recorder.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
+import { createJournal } from "./postgres/journal/journal.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createJournalWriter } from "./postgres/journal/journal-writer.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
@@ -69,6 +71,8 @@ export interface ConnectedService {
   /** Records what changes nothing. */
   recorder: JournalRecorder;
   links: ReturnType<typeof createLinkRepository>;
+  /** What was done; from the primary, because an auditor wants the last of it. */
+  journal: Journal;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -131,6 +135,7 @@ export async function connectService(
     recorder,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
+    journal: createJournal(pools.queries),
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.

@@ -85,7 +85,7 @@ function recordReads(
   const record: RecordEntry = (entry, options) => recorder.record(entry, options);
   const namespaces = { get: () => ({ audit }) as never };
   const bound = {
-    ...{ uploads: {}, fileCommands: {}, namespaces: {} },
+    ...{ uploads: {}, fileCommands: {}, namespaces: {}, audit: {} },
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {

@@ -15,6 +15,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import openapi from "../../gen/openapi.json" with { type: "json" };
+import { AuditService } from "../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
@@ -111,6 +112,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   GetResidencyReport: CALLERS,
   GetGrants: CALLERS,
   SetGrants: CALLERS,
+  ListAuditEntries: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.
@@ -134,10 +136,11 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   ListNamespaces: [],
   PurgeFiles: [],
   GetResidencyReport: [],
+  ListAuditEntries: [],
 };
 
 const SERVICES: readonly DescService[] = [
-  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, AuditService, ConfigurationService],
   ...[Health, ServerReflection, ServerReflectionAlpha],
 ];
 const METHODS: readonly DescMethod[] = SERVICES.flatMap(({ methods }) => methods);

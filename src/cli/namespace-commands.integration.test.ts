@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { expect } from "chai";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { until } from "../testing/rigs/until.ts";
 import { testedBlock } from "../testing/structure/pages.ts";
 import { runCli, type ServerCommands } from "./program.ts";
 
@@ -61,6 +62,20 @@ describe("sluice namespaces and sluice grants", function () {
       { principal: "github:repo:acme/tools", roles: ["admin"] },
     ]);
     expect(await jsonOf("namespaces", "get", "legal")).to.include({ bucket: "my-legal-files", keyPrefix: "legal/" });
+  });
+
+  it("are shown by sluice audit, the newest first, as lines and as JSON", async () => {
+    await printedBy("namespaces", "create", "audited", "--bucket", "my-audited-files", "--region", "eu-central-1");
+    await printedBy("grants", "add", "audited", "corp:anna", "reader");
+    const list = (...args: string[]) => printedBy("audit", "ls", "--namespace", "audited", ...args);
+    await until("both have their number", async () => (await list()).trim().split("\n").length === 2);
+    const [granted = "", created = ""] = (await list()).trim().split("\n");
+    expect(granted).to.match(/^\d+ {2}\S+ \S+ {2}SetGrants +done +dev:local$/);
+    expect(created).to.contain("CreateNamespace");
+    const [line = ""] = (await list("--json", "--limit", "1")).trim().split("\n");
+    const grant = { member: { principal: "corp:anna" }, roles: ["reader"], prefixes: [] };
+    expect(JSON.parse(line)).to.deep.include({ action: "SetGrants", actor: "dev:local", after: { grants: [grant] } });
+    expect(await list("--filter", 'action = "DeleteNamespace"')).to.equal("");
   });
 
   it("set quotas, show what is used of them, and lift them, as the page of access shows", async () => {

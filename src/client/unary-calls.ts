@@ -13,6 +13,7 @@ import {
   UploadService,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
+import { type AuditCalls, createAuditCalls } from "./audit-calls.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
@@ -27,7 +28,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends LinkCalls, NamespaceCalls, UploadTokenCalls {
+export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, UploadTokenCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -124,6 +125,7 @@ export function createUnaryCalls(
     call(FileQueryService, signal, (queries, callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
 
   return {
+    ...createAuditCalls(call),
     ...createLinkCalls(call),
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),

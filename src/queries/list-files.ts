@@ -4,7 +4,7 @@ import { PATH_ORDER, parseFileOrder } from "../domain/files/file-order.ts";
 import { PATH_MAX_BYTES } from "../domain/files/file-path.ts";
 import type { FileRepository, FolderQuery } from "../domain/files/file-repository.ts";
 import { FOLDER_DELIMITER, toEntryCursor } from "../domain/files/folder-entry.ts";
-import { parseFilter } from "../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../domain/filter/file-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
@@ -44,7 +44,7 @@ export async function listFiles(
 ): Promise<ListFilesPage> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const prefix = parsePrefix(request.prefix);
-  const filter = parseFilter(request.filter);
+  const filter = parseFileFilter(request.filter);
   const order = parseFileOrder(request.orderBy);
   const { showDeleted } = request;
   const query = { prefix, filter, order, showDeleted };

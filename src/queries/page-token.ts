@@ -62,6 +62,19 @@ export function fromNamePageToken(token: string, listing: readonly unknown[]): s
   return name;
 }
 
+/** The token of a page that begins after the entry of that number; bound to its listing in the same way. */
+export function toNumberPageToken(sequence: number, listing: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify([bind(listing), sequence])).toString("base64url");
+}
+
+/** Reads the token of a page of entries; errors as of `fromPageToken`. */
+export function fromNumberPageToken(token: string, listing: readonly unknown[]): number {
+  const [binding, sequence] = decode(token);
+  if (!Number.isSafeInteger(sequence) || (sequence as number) < 1) throw refuse("it is not one of ours");
+  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  return sequence as number;
+}
+
 function decode(token: string): unknown[] {
   if (token.length > TOKEN_MAX_BYTES) throw refuse("it is not one of ours");
   try {

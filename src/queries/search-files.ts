@@ -4,7 +4,7 @@ import { NEWEST_FIRST, parseFileOrder } from "../domain/files/file-order.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import { toSearchWords } from "../domain/files/search-words.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
-import { parseFilter } from "../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../domain/filter/file-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
 import type { QueryOptions } from "./query-options.ts";
@@ -44,7 +44,7 @@ export async function searchFiles(
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const words = parseQuery(request.query);
-  const filters = [parseFilter(request.filter), words].filter((one) => one !== undefined);
+  const filters = [parseFileFilter(request.filter), words].filter((one) => one !== undefined);
   if (filters.length === 0) {
     throw invalidArgument("filter", "filter and query are empty; send one of them, or list the files by ListFiles");
   }

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { isInScope, NO_PATH, type PathScope, toPathScope, WHOLE_NAMESPACE } from "../domain/access/path-scope.ts";
 import type { FileCursor, FileOrder } from "../domain/files/file-order.ts";
 import { toFolder } from "../domain/files/folder-entry.ts";
-import { parseFilter } from "../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../domain/filter/file-filter.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { sampleFile } from "../testing/samples/sample-records.ts";
 import { createSeededRandom } from "../testing/samples/seeded-random.ts";
@@ -50,7 +50,7 @@ describe("withinScope", () => {
 
   const list = (lists: FileLists, query: { prefix: string; order: FileOrder; limit: number; filter?: string }) =>
     readAll(async (after) => {
-      const filter = parseFilter(query.filter ?? "");
+      const filter = parseFileFilter(query.filter ?? "");
       const page = await lists.list("default", { ...query, filter, showDeleted: false, after });
       expect(page.files.length).to.be.at.most(query.limit);
       expect(page.cursors.length).to.equal(page.files.length);

@@ -82,6 +82,12 @@ const TABLE: readonly Row[] = [
     enough: [["writer"]],
     hidden: "LINK_NOT_FOUND",
   },
+  {
+    method: "listAuditEntries",
+    request: { namespace: "one", filter: "" },
+    enough: [["auditor"]],
+    hidden: "list",
+  },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -151,6 +157,7 @@ function authorize(
     fileQueries: {},
     fileCommands: {},
     namespaces: of(Object.keys(NAMESPACE_RULES)),
+    audit: {},
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
@@ -367,7 +374,13 @@ describe("authorizeFunctions", () => {
   });
 
   it("refuses to serve a function that no rule is of", () => {
-    const bound = { uploads: { newMethod: async () => undefined }, fileQueries: {}, fileCommands: {}, namespaces: {} };
+    const bound = {
+      uploads: { newMethod: async () => undefined },
+      fileQueries: {},
+      fileCommands: {},
+      namespaces: {},
+      audit: {},
+    };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };
     const authority = new Authority(directory, { admins: [] });

@@ -15,6 +15,7 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
+import type { AuditFunctions } from "./services/audit-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
@@ -36,6 +37,7 @@ export interface BoundFunctions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  audit: AuditFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -73,7 +75,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, audit }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -91,6 +93,7 @@ export function authorizeFunctions(
     fileQueries: authorizeAll(fileQueries, gate),
     fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
+    audit: authorizeAll(audit, gate),
   };
 }
 

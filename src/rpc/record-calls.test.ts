@@ -19,7 +19,13 @@ type Work = (request: object, options: object) => unknown;
 function createRecorded(work: Work, { committed = Promise.resolve() }: { committed?: Promise<void> } = {}) {
   const recorded: [NewEntry, RecordOptions][] = [];
   const functions = Object.fromEntries(Object.keys(RECORDED_CALLS).map((name) => [name, work]));
-  const groups = { uploads: functions, fileQueries: functions, fileCommands: functions, namespaces: functions };
+  const groups = {
+    uploads: functions,
+    fileQueries: functions,
+    fileCommands: functions,
+    namespaces: functions,
+    audit: functions,
+  };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
     record: (entry, options) => {
       recorded.push([entry, options]);

@@ -55,13 +55,15 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * policy requires it, an answer is given once its entry is committed, and a stream begins then; otherwise the call rejects with
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
-export function recordCalls({ uploads, fileQueries, fileCommands, namespaces }: BoundFunctions, recording: Recording) {
+export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
+  const { uploads, fileQueries, fileCommands, namespaces, audit } = functions;
   return {
     uploads: recordAll(uploads, recording),
     fileQueries: recordAll(fileQueries, recording),
     fileCommands: recordAll(fileCommands, recording),
     namespaces: recordAll(namespaces, recording),
-  } satisfies BoundFunctions;
+    audit: recordAll(audit, recording),
+  };
 }
 
 function recordAll<F extends object>(functions: F, recording: Recording): F {

@@ -4,6 +4,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AuditService } from "../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
@@ -24,6 +25,7 @@ import { createPositionInterceptor } from "./calls/position-interceptor.ts";
 import { createConnectListener } from "./connect-listener.ts";
 import { createCors } from "./listener/cors.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./listener/node-messages.ts";
+import { type AuditFunctions, createAuditService } from "./services/audit-service.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./services/configuration-service.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
@@ -40,6 +42,7 @@ export interface ApiOptions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  audit: AuditFunctions;
   configurations: ConfigurationFunctions;
   /**
    * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to
@@ -90,7 +93,14 @@ export type OtherFace = (
 const DEADLINE_MAX_MS = 2 ** 31 - 1;
 
 /** The services of the API proper. All of them need a token, and they share one health. */
-const SERVICES = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
+const SERVICES = [
+  UploadService,
+  FileQueryService,
+  FileCommandService,
+  NamespaceService,
+  AuditService,
+  ConfigurationService,
+];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /**
@@ -137,6 +147,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
+    .service(AuditService, createAuditService(options.audit), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)

@@ -30,13 +30,17 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createDownloadUrl", "updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration"],
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
+      audit: named(["listAuditEntries"]),
       uploads: named([
         ...["createUpload", "completeUpload", "abortUpload", "getUpload", "signParts", "admitPart", "writePart"],
       ]),
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads } as Record<string, unknown>;
+  const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads, ...limited.audit } as Record<
+    string,
+    unknown
+  >;
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
     const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
     return work(request, {
@@ -54,7 +58,7 @@ describe("limitWork", () => {
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl"],
     pages: ["listFiles", "listGenerations", "listLinks"],
-    "filtered reads": ["searchFiles"],
+    "filtered reads": ["searchFiles", "listAuditEntries"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       "createUpload",

@@ -1,6 +1,7 @@
 import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import type { BoundFunctions } from "./authorize.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
+import type { AuditFunctions } from "./services/audit-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
@@ -105,6 +106,9 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
   setGrants: "commands",
 };
 
+/** A page of entries reads as many as a filtered read does. */
+const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
+
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
   const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
@@ -117,6 +121,7 @@ export interface ApiFunctions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  audit: AuditFunctions;
 }
 
 /**
@@ -124,12 +129,13 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, audit } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
     namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
+    audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
   };
 }
 

@@ -6,7 +6,7 @@ import type { File } from "../../domain/files/file.ts";
 import { PATH_ORDER } from "../../domain/files/file-order.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import type { FileFilter } from "../../domain/filter/file-filter.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import type { WorkLimiter } from "../../domain/limits/work-limiter.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
@@ -72,7 +72,7 @@ export async function purgeFiles(
   const { dryRun, includeLive, includeSuperseded } = request;
   const requestId = parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
   const namespace = requireNamespace(deps.namespaces, request.namespace);
-  const asked = parseFilter(request.filter);
+  const asked = parseFileFilter(request.filter);
   if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
   const find = () => findFiles(deps.lists, request, { namespace: namespace.name, asked });
   const { caller, signal } = options;

@@ -55,6 +55,8 @@ export const METHOD_RULES = {
   createLink: [need("reader", "path"), need("writer", "path")],
   revokeLink: [need("writer", "link")],
   listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
+
+  listAuditEntries: [need("auditor", "list")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

@@ -1,4 +1,5 @@
-import type { SearchWord } from "../files/search-words.ts";
+import type { EntryOf, Filter, TextOf } from "./filter.ts";
+import { parseFilter } from "./parse-filter.ts";
 
 /** Fields of a file that hold text, by their names in the API. `sha256` is in hex. */
 export const TEXT_FIELDS = [
@@ -21,8 +22,19 @@ export const FLAG_FIELDS = ["legal_hold", "purged"] as const;
 /** Fields of a file that hold names with values. */
 export const MAP_FIELDS = ["labels", "metadata"] as const;
 
+/** The fields of a file. */
+export const FILE_FIELDS = {
+  resource: "File",
+  text: TEXT_FIELDS,
+  number: NUMBER_FIELDS,
+  time: TIME_FIELDS,
+  flag: FLAG_FIELDS,
+  map: MAP_FIELDS,
+  hasWords: true,
+} as const;
+
 /** A field that holds text. */
-export type TextField = (typeof TEXT_FIELDS)[number];
+export type TextField = TextOf<typeof FILE_FIELDS>;
 /** A field that holds a whole number. */
 export type NumberField = (typeof NUMBER_FIELDS)[number];
 /** A field that holds a time. */
@@ -30,29 +42,12 @@ export type TimeField = (typeof TIME_FIELDS)[number];
 /** A field that is true or false. */
 export type FlagField = (typeof FLAG_FIELDS)[number];
 /** One value of a map. */
-export interface MapEntry {
-  map: (typeof MAP_FIELDS)[number];
-  name: string;
+export type MapEntry = EntryOf<typeof FILE_FIELDS>;
+
+/** Says of each file whether it matches. */
+export type FileFilter = Filter<typeof FILE_FIELDS>;
+
+/** Parses a filter of files; undefined for one that is empty. Errors: `invalid_argument / FILTER_INVALID` with the column. */
+export function parseFileFilter(filter: string): FileFilter | undefined {
+  return parseFilter(filter, FILE_FIELDS);
 }
-
-/** How two values are compared; text by its bytes. "!=" is a `not` around "=". */
-export type Comparison = "=" | "<" | "<=" | ">" | ">=";
-
-/**
- * Says of each file whether it matches. A comparison with what a file does not have is false, so that `not` is always
- * the exact opposite.
- */
-export type FileFilter =
-  | { kind: "and" | "or"; of: readonly FileFilter[] }
-  | { kind: "not"; of: FileFilter }
-  | { kind: "number"; field: NumberField; comparison: Comparison; value: number }
-  /** Times are compared as the API shows them, in whole milliseconds. */
-  | { kind: "time"; field: TimeField; comparison: Comparison; value: Date }
-  | { kind: "flag"; field: FlagField; value: boolean }
-  | { kind: "text"; field: TextField | MapEntry; comparison: Comparison; value: string }
-  /** The text is the pieces in this order with any text, or none, between them; at least two. */
-  | { kind: "like"; field: TextField | MapEntry; pieces: readonly string[] }
-  /** The file has the field: a time, a hash, an entry, a text or map that is not empty, or a flag that is true. */
-  | { kind: "present"; field: TextField | NumberField | TimeField | FlagField | MapEntry | MapEntry["map"] }
-  /** Path and values of metadata together hold all of the words. */
-  | { kind: "words"; words: readonly SearchWord[] };

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { DomainError } from "../errors.ts";
 import type { FileFilter } from "./file-filter.ts";
+import { parseFileFilter } from "./file-filter.ts";
 import { FILTER_NESTING_MAX, FILTER_TERMS_MAX } from "./filter-syntax.ts";
 import { FILTER_MAX_BYTES } from "./filter-tokens.ts";
-import { parseFilter } from "./parse-filter.ts";
 
 const words = (...texts: string[]): FileFilter => ({
   kind: "words",
@@ -42,7 +42,7 @@ const path = (...pieces: string[]): FileFilter => ({ kind: "like", field: "path"
 
 describe("parseFilter", () => {
   for (const filter of ["", "  \n\t"]) {
-    it(`finds nothing in ${JSON.stringify(filter)}`, () => expect(parseFilter(filter)).to.equal(undefined));
+    it(`finds nothing in ${JSON.stringify(filter)}`, () => expect(parseFileFilter(filter)).to.equal(undefined));
   }
 
   for (const [filter, expected] of [
@@ -103,13 +103,13 @@ describe("parseFilter", () => {
     ],
     ["metadata:'a b'", { kind: "present", field: { map: "metadata", name: "a b" } }],
   ] as [string, FileFilter][]) {
-    it(`reads ${filter}`, () => expect(parseFilter(filter)).to.deep.equal(expected));
+    it(`reads ${filter}`, () => expect(parseFileFilter(filter)).to.deep.equal(expected));
   }
 
   it("reads as many parentheses and terms as it may", () => {
     const nested = `${"(".repeat(FILTER_NESTING_MAX)}a${")".repeat(FILTER_NESTING_MAX)}`;
-    expect(parseFilter(nested)).to.deep.equal(words("a"));
-    expect(parseFilter("(a) ".repeat(FILTER_TERMS_MAX)))
+    expect(parseFileFilter(nested)).to.deep.equal(words("a"));
+    expect(parseFileFilter("(a) ".repeat(FILTER_TERMS_MAX)))
       .to.have.property("of")
       .with.length(FILTER_TERMS_MAX);
   });
@@ -166,7 +166,7 @@ describe("parseFilter", () => {
     [`${"é".repeat(FILTER_MAX_BYTES / 2)}é`, 1, "at most 8192 bytes"],
   ] as const) {
     it(`refuses ${JSON.stringify(filter.slice(0, 40))} at character ${column}`, () => {
-      const error = catchRefusal(() => parseFilter(filter));
+      const error = catchRefusal(() => parseFileFilter(filter));
       expect(error).to.include({ code: "invalid_argument", reason: "FILTER_INVALID", field: "filter" });
       expect(error.details.position, error.message).to.equal(column);
       expect(error.details.expected).to.contain(expected);

@@ -1,15 +1,5 @@
 import { type SearchWord, toSearchWords } from "../files/search-words.ts";
-import {
-  type Comparison,
-  type FileFilter,
-  FLAG_FIELDS,
-  MAP_FIELDS,
-  type MapEntry,
-  NUMBER_FIELDS,
-  TEXT_FIELDS,
-  type TextField,
-  TIME_FIELDS,
-} from "./file-filter.ts";
+import type { Comparison, EntryOf, Filter, FilterFields, TextOf } from "./filter.ts";
 import { filterInvalid } from "./filter-invalid.ts";
 import { type FilterSyntax, parseFilterSyntax } from "./filter-syntax.ts";
 import type { FilterToken } from "./filter-tokens.ts";
@@ -18,23 +8,25 @@ type Restriction = Extract<FilterSyntax, { kind: "restriction" }>;
 type Compared = Restriction & { operator: FilterToken; value: FilterToken };
 
 /**
- * Parses a filter of files (AIP-160): its syntax, that its fields exist, that its values are of their types. Undefined for
+ * Parses a filter (AIP-160): its syntax, that its fields are among those, that its values are of their types. Undefined for
  * a filter that is empty. Errors: `invalid_argument / FILTER_INVALID` with the column.
  */
-export function parseFilter(filter: string): FileFilter | undefined {
+export function parseFilter<F extends FilterFields>(filter: string, fields: F): Filter<F> | undefined {
   const syntax = parseFilterSyntax(filter);
-  return syntax === undefined ? undefined : toFilter(syntax);
+  return syntax === undefined ? undefined : toFilter(syntax, fields);
 }
 
-function toFilter(syntax: FilterSyntax): FileFilter {
+function toFilter<F extends FilterFields>(syntax: FilterSyntax, fields: F): Filter<F> {
   switch (syntax.kind) {
     case "and":
     case "or":
-      return { kind: syntax.kind, of: syntax.of.map(toFilter) };
+      return { kind: syntax.kind, of: syntax.of.map((one) => toFilter(one, fields)) };
     case "not":
-      return { kind: "not", of: toFilter(syntax.of) };
+      return { kind: "not", of: toFilter(syntax.of, fields) };
     case "restriction":
-      return isCompared(syntax) ? toComparison(syntax) : { kind: "words", words: toWords(syntax.member) };
+      if (isCompared(syntax)) return toComparison(syntax, fields);
+      if (fields.hasWords) return { kind: "words", words: toWords(syntax.member) };
+      throw filterInvalid(syntax.member.at(-1)?.end ?? 0, { expected: "an operator", found: "none" });
   }
 }
 
@@ -56,55 +48,65 @@ function toWords(member: readonly FilterToken[]): SearchWord[] {
   return words.map((text, index) => ({ text, isPrefix: isPrefix && index === words.length - 1 }));
 }
 
-function toComparison({ member, operator, value }: Compared): FileFilter {
-  if (operator.text !== "!=") return toPositive({ kind: "restriction", member, operator, value });
-  return { kind: "not", of: toPositive({ kind: "restriction", member, operator: { ...operator, text: "=" }, value }) };
+function toComparison<F extends FilterFields>({ member, operator, value }: Compared, fields: F): Filter<F> {
+  if (operator.text !== "!=") return toPositive({ kind: "restriction", member, operator, value }, fields);
+  const equal: Compared = { kind: "restriction", member, operator: { ...operator, text: "=" }, value };
+  return { kind: "not", of: toPositive(equal, fields) };
 }
 
-function toPositive({ member, operator, value }: Compared): FileFilter {
+function toPositive<F extends FilterFields>({ member, operator, value }: Compared, fields: F): Filter<F> {
   const [head, ...names] = member;
   if (head === undefined) throw new Error("a restriction has no member");
-  const map = head.kind === "word" ? find(MAP_FIELDS, head.text) : undefined;
-  if (map !== undefined && names.length > 0) return toText(toEntry(map, names), { operator, value });
+  const map = head.kind === "word" ? find<F["map"][number]>(fields.map, head.text) : undefined;
+  if (map !== undefined && names.length > 0) return toText<F>(toEntry<F>(map, names), { operator, value });
   if (names[0] !== undefined)
-    throw filterInvalid(head.start, { expected: `${MAP_FIELDS.join(" or ")} before a dot`, found: quote([head]) });
-  if (map !== undefined) return toMap(map, { operator, value });
+    throw filterInvalid(head.start, {
+      expected: fields.map.length > 0 ? `${fields.map.join(" or ")} before a dot` : "a field without a dot",
+      found: quote([head]),
+    });
+  if (map !== undefined) return toMap<F>(map, { operator, value });
   const isPresence = operator.text === ":" && isStar(value);
-  const number = find(NUMBER_FIELDS, head.text);
+  const number = find<F["number"][number]>(fields.number, head.text);
   if (number !== undefined) {
     if (isPresence) return { kind: "present", field: number };
     return { kind: "number", field: number, comparison: toOrder(operator), value: toNumber(value) };
   }
-  const time = find(TIME_FIELDS, head.text);
+  const time = find<F["time"][number]>(fields.time, head.text);
   if (time !== undefined) {
     if (isPresence) return { kind: "present", field: time };
     return { kind: "time", field: time, comparison: toOrder(operator), value: toTime(value) };
   }
-  const flag = find(FLAG_FIELDS, head.text);
+  const flag = find<F["flag"][number]>(fields.flag, head.text);
   if (flag !== undefined) {
     if (isPresence) return { kind: "present", field: flag };
     return { kind: "flag", field: flag, value: toFlag({ operator, value }) };
   }
-  const text = find(TEXT_FIELDS, head.text);
-  if (text !== undefined) return toText(text, { operator, value });
-  const known = [...TEXT_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS, ...FLAG_FIELDS, ...MAP_FIELDS].join(", ");
-  throw filterInvalid(head.start, { expected: `a field of File (${known})`, found: quote([head]) });
+  const text = find<TextOf<F>>(fields.text, head.text);
+  if (text !== undefined) return toText<F>(text, { operator, value });
+  const known = [...fields.text, ...fields.number, ...fields.time, ...fields.flag, ...fields.map].join(", ");
+  throw filterInvalid(head.start, { expected: `a field of ${fields.resource} (${known})`, found: quote([head]) });
 }
 
-function toEntry(map: MapEntry["map"], [name, ...more]: readonly FilterToken[]): MapEntry {
+function toEntry<F extends FilterFields>(map: F["map"][number], [name, ...more]: readonly FilterToken[]): EntryOf<F> {
   if (more[0] !== undefined)
     throw filterInvalid(more[0].start, { expected: "an operator; quote a name that holds dots", found: quote(more) });
   return { map, name: name?.text ?? "" };
 }
 
 /** `labels:team` is true of files that have the label; `labels:*` of those that have any. */
-function toMap(map: MapEntry["map"], { operator, value }: Pick<Compared, "operator" | "value">): FileFilter {
+function toMap<F extends FilterFields>(
+  map: F["map"][number],
+  { operator, value }: Pick<Compared, "operator" | "value">,
+): Filter<F> {
   if (operator.text !== ":")
     throw filterInvalid(operator.start, { expected: `":", or a name after ${map}`, found: quote([operator]) });
   return { kind: "present", field: isStar(value) ? map : { map, name: value.text } };
 }
 
-function toText(field: TextField | MapEntry, { operator, value }: Pick<Compared, "operator" | "value">): FileFilter {
+function toText<F extends FilterFields>(
+  field: TextOf<F> | EntryOf<F>,
+  { operator, value }: Pick<Compared, "operator" | "value">,
+): Filter<F> {
   if (operator.text === ":" && isStar(value)) return { kind: "present", field };
   // Paths are kept in NFC, and so are compared with it.
   const pieces = field === "path" ? value.pieces.map((piece) => piece.normalize("NFC")) : value.pieces;

@@ -1,3 +1,5 @@
+import type { PathScope } from "../access/path-scope.ts";
+import type { EntryFilter } from "./entry-filter.ts";
 import type { JournalEntry } from "./journal-entry.ts";
 
 /** Gives entries their numbers. */
@@ -23,6 +25,20 @@ export interface Journal {
    * that has no number yet comes with a later call, never out of order.
    */
   read(options: { namespace?: string | undefined; after: number; limit: number }): Promise<JournalEntry[]>;
+  /**
+   * The entries of a namespace before `before`, the newest first, at most `limit`, of paths of the scope that match the filter. An entry
+   * without a path is of the whole namespace's scope alone. A page may be short or empty although others follow, because reading on would
+   * have taken too long; `next` is the `before` of the next page, and undefined on the last.
+   */
+  list(
+    namespace: string,
+    query: {
+      filter: EntryFilter | undefined;
+      scope: PathScope;
+      before: number | undefined;
+      limit: number;
+    },
+  ): Promise<{ entries: JournalEntry[]; next: number | undefined }>;
   /** The number of the last entry; 0 when there is none. */
   lastSequence(): Promise<number>;
 }

@@ -52,6 +52,8 @@ export const RECORDED_CALLS = {
   getResidencyReport: "each",
   getGrants: "each",
   setGrants: "failures",
+
+  listAuditEntries: "each",
 } as const satisfies Record<RuledMethod | NamespaceMethod, Recorded>;
 
 /** A method of RECORDED_CALLS. */

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
 import { parseFileOrder } from "../../domain/files/file-order.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { commitFile } from "../../testing/rigs/repository-subject.ts";
@@ -95,7 +95,7 @@ describe("the tombstones of deleted files", () => {
       for (const filter of ["", 'content_type = "application/octet-stream"', "labels.team = a"]) {
         const page = await subject.files.list("default", {
           prefix: "",
-          filter: parseFilter(filter),
+          filter: parseFileFilter(filter),
           order: parseFileOrder(orderBy),
           limit: 10,
           showDeleted: true,

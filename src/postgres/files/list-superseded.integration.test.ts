@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
 import type { FilePage } from "../../domain/files/file-repository.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { WALK_FILES_MAX } from "../search/list-files.ts";
@@ -27,7 +27,7 @@ describe("listSuperseded", function () {
   after(() => subject.close());
 
   it("looks at a bounded number of generations a page, by their index, and goes on where it stopped", async () => {
-    const filter = parseFilter("size_bytes = 1");
+    const filter = parseFileFilter("size_bytes = 1");
     let [pages, after]: [number, FilePage["next"]] = [0, undefined];
     do {
       const page = await listSuperseded(subject.pools.queries, "default", { filter, limit: 10, after });
@@ -51,7 +51,7 @@ describe("listSuperseded", function () {
     };
     for (const filter of ["size_bytes = 1", 'path = "f/00*"', ""]) {
       await listSuperseded(pool as never, "default", {
-        filter: parseFilter(filter),
+        filter: parseFileFilter(filter),
         limit: 10,
         after: { path: "f/000002", generation: 1 },
       });

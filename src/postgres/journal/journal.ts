@@ -1,8 +1,11 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
+import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
 import type { Journal } from "../../domain/journal/journal.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
+import { compileEntryFilter } from "./compile-entry-filter.ts";
 
 const entryRow = z.object({
   sequence: z.int(),
@@ -28,6 +31,20 @@ const entryRow = z.object({
   after: z.unknown(),
 });
 
+const entryColumns = sql.fragment`
+  n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
+  e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path,
+  p.data_subject, p.before, p.after`;
+
+/** What belongs to the numbers of a subquery `n`. */
+const withEntries = sql.fragment`
+  JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
+  LEFT JOIN journal_personal p ON p.entry_time = n.entry_time AND p.entry_id = n.entry_id`;
+
+/** Entries that one page reads: where few match, the page comes back short instead of late. */
+export const ENTRIES_SCANNED_MAX = 20_000;
+
+const sequenceRow = z.object({ sequence: z.int() });
 const lastRow = z.object({ last_sequence: z.int() });
 
 /** Journal in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
@@ -36,23 +53,53 @@ export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLi
     async read({ namespace, after, limit }) {
       const which = namespace === undefined ? sql.fragment`true` : sql.fragment`n.namespace = ${namespace}`;
       const rows = await pool.any(sql.type(entryRow)`
-        SELECT n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-          e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path, p.data_subject,
-          p.before, p.after
-        FROM (
+        SELECT ${entryColumns} FROM (
           SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
           WHERE ${which} AND n.sequence > ${after}::bigint ORDER BY n.sequence LIMIT ${limit}
-        ) n
-        JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
-        LEFT JOIN journal_personal p ON p.entry_time = n.entry_time AND p.entry_id = n.entry_id
-        ORDER BY n.sequence`);
+        ) n ${withEntries} ORDER BY n.sequence`);
       return rows.map(toEntry);
     },
+    list: (namespace, query) => listEntries(pool, namespace, query),
     async lastSequence() {
       return await pool.oneFirst(sql.type(lastRow)`SELECT last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`);
     },
   };
   return atBorder<Journal>(journal, limits);
+}
+
+async function listEntries(
+  pool: CommonQueryMethods,
+  namespace: string,
+  { filter, scope, before, limit }: Parameters<Journal["list"]>[1],
+): ReturnType<Journal["list"]> {
+  const isBefore = before === undefined ? sql.fragment`true` : sql.fragment`n.sequence < ${before}::bigint`;
+  const scanned = sql.fragment`
+    SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
+    WHERE n.namespace = ${namespace} AND ${isBefore} ORDER BY n.sequence DESC LIMIT ${ENTRIES_SCANNED_MAX}`;
+  const isWanted = sql.and([isWithin(scope), filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
+  const rows = await pool.any(sql.type(entryRow)`
+    SELECT ${entryColumns} FROM (${scanned}) n ${withEntries} WHERE ${isWanted}
+    ORDER BY n.sequence DESC LIMIT ${limit + 1}`);
+  const entries = rows.slice(0, limit).map(toEntry);
+  if (rows.length > limit) return { entries, next: entries.at(-1)?.sequence };
+  // The page is short: either no entry follows, or it has read as many as it may.
+  const last = await pool.maybeOneFirst(sql.type(sequenceRow)`
+    SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET 0 LIMIT 1`);
+  const hasMore =
+    last !== null &&
+    (await pool.exists(sql.unsafe`
+      SELECT FROM journal_number n WHERE n.namespace = ${namespace} AND n.sequence < ${last}::bigint`));
+  return { entries, next: hasMore ? last : undefined };
+}
+
+/** That an entry is of a path of the scope, also where the file was before. */
+function isWithin(scope: PathScope): SqlFragment {
+  if (isInScope(scope, "")) return sql.fragment`true`;
+  const within = scope.map(
+    (prefix) =>
+      sql.fragment`(p.path <> '' AND (starts_with(p.path, ${prefix}) OR starts_with(p.source_path, ${prefix})))`,
+  );
+  return sql.fragment`coalesce(${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)}, false)`;
 }
 
 function toEntry(row: z.infer<typeof entryRow>): JournalEntry {

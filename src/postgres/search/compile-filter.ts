@@ -1,7 +1,6 @@
 import { sql } from "slonik";
 import type { SearchWord } from "../../domain/files/search-words.ts";
 import type {
-  Comparison,
   FileFilter,
   FlagField,
   MapEntry,
@@ -9,6 +8,7 @@ import type {
   TextField,
   TimeField,
 } from "../../domain/filter/file-filter.ts";
+import type { Comparison } from "../../domain/filter/filter.ts";
 import { type SqlFragment, toLikePattern, toTimestamp } from "../pool/sql-values.ts";
 import { fileEtag } from "../rows/file-rows.ts";
 
@@ -126,7 +126,8 @@ export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_
   }
 }
 
-const OPERATORS: Record<Comparison, SqlFragment> = {
+/** The operators of SQL. */
+export const OPERATORS: Record<Comparison, SqlFragment> = {
   "=": sql.fragment`=`,
   "<": sql.fragment`<`,
   "<=": sql.fragment`<=`,

@@ -3,7 +3,7 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { parseFileOrder } from "../../domain/files/file-order.ts";
 import type { FilePage } from "../../domain/files/file-repository.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import type { RepositorySubject } from "../../testing/rigs/repository-subject.ts";
@@ -61,7 +61,7 @@ describe("listFiles", function () {
 
   function toQuery({ filter = "", orderBy = "", ...rest }: Question) {
     const order = parseFileOrder(orderBy);
-    return { prefix: "", showDeleted: false, limit: 100, ...rest, filter: parseFilter(filter), order };
+    return { prefix: "", showDeleted: false, limit: 100, ...rest, filter: parseFileFilter(filter), order };
   }
 
   async function countPages(question: Question): Promise<{ pages: number; files: number }> {

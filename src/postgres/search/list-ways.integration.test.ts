@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { File } from "../../domain/files/file.ts";
 import { type FileOrder, ORDER_FIELDS } from "../../domain/files/file-order.ts";
 import type { FilePage, FileQuery } from "../../domain/files/file-repository.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { matchFilter } from "../../testing/fakes/match-filter.ts";
 import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
@@ -79,7 +79,7 @@ describe("listFiles, whichever way statistics choose", function () {
   }
 
   function expected(text: string, { order, showDeleted }: { order: FileOrder; showDeleted: boolean }): string[] {
-    const filter = parseFilter(text);
+    const filter = parseFileFilter(text);
     const matching = all.filter(
       (file) => (showDeleted || file.deleteTime === undefined) && (!filter || matchFilter(file, filter)),
     );
@@ -111,7 +111,7 @@ describe("listFiles, whichever way statistics choose", function () {
           showDeleted: i % 4 === 1,
         };
         const limit = i % 5 === 0 ? 37 : 400;
-        const found = await find(kind, { ...options, filter: parseFilter(text), limit });
+        const found = await find(kind, { ...options, filter: parseFileFilter(text), limit });
         const paths = found.map(({ path }) => path);
         expect(paths, `${text} by ${JSON.stringify(options)}`).to.deep.equal(expected(text, options));
       }
@@ -141,7 +141,7 @@ describe("listFiles, whichever way statistics choose", function () {
       shapes: new StatementShapes(),
     };
     const order = { field: "create_time" as const, isDescending: true };
-    const query = { prefix: "", filter: parseFilter("x3 w1"), order, showDeleted: false, limit: 3 };
+    const query = { prefix: "", filter: parseFileFilter("x3 w1"), order, showDeleted: false, limit: 3 };
     const page = await listFiles(deps, "default", query);
     const wanted = expected("x3 w1", { order, showDeleted: false });
     expect(page.files.map(({ path }) => path)).to.deep.equal(wanted.slice(0, page.files.length));

@@ -10,6 +10,7 @@ export type Direction = "in" | "out";
 const CRC32_MAX = 2 ** 32 - 1;
 const DURATION = "google.protobuf.Duration";
 const TIMESTAMP = "google.protobuf.Timestamp";
+const STRUCT = "google.protobuf.Struct";
 
 /**
  * The schemas of messages in protobuf's JSON, each a component that others refer to. A message that is both read and written
@@ -92,6 +93,8 @@ export class MessageSchemas {
   #ofMessage(message: DescMessage, direction: Direction, isMask: boolean): JsonObject {
     if (isMask) return { type: "string", format: "field-mask", examples: ["labels"] };
     if (message.typeName === TIMESTAMP) return { type: "string", format: "date-time" };
+    // Any object.
+    if (message.typeName === STRUCT) return { type: "object" };
     if (message.typeName === DURATION)
       return { type: "string", pattern: "^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$", examples: ["60s"] };
     return this.refer(message, direction);

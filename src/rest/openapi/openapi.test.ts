@@ -3,6 +3,7 @@ import { getOption, type JsonObject } from "@bufbuild/protobuf";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { expect } from "chai";
 import { http } from "../../../gen/google/api/annotations_pb.ts";
+import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
@@ -32,7 +33,14 @@ describe("the OpenAPI document", () => {
 
   it("has every method that has a route, and says what each of them does", () => {
     const operations = listOperations();
-    const services = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
+    const services = [
+      UploadService,
+      FileQueryService,
+      FileCommandService,
+      NamespaceService,
+      AuditService,
+      ConfigurationService,
+    ];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),
     );

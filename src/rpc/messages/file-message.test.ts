@@ -1,7 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { expect } from "chai";
 import { FileSchema } from "../../../gen/sluice/v1/file_pb.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { sampleFile } from "../../testing/samples/sample-records.ts";
 import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 
@@ -48,7 +48,7 @@ describe("toFileMessage", () => {
 
 describe("the fields of a file", () => {
   for (const { name } of FileSchema.fields) {
-    it(`can be filtered by: ${name}`, () => expect(parseFilter(`${name}:*`)).to.include({ kind: "present" }));
+    it(`can be filtered by: ${name}`, () => expect(parseFileFilter(`${name}:*`)).to.include({ kind: "present" }));
   }
 });
 

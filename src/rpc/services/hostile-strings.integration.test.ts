@@ -11,6 +11,7 @@ import {
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
@@ -39,7 +40,14 @@ const HOSTILE = [
   "x".repeat(20_000),
 ];
 
-const SERVICES = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
+const SERVICES = [
+  UploadService,
+  FileQueryService,
+  FileCommandService,
+  NamespaceService,
+  AuditService,
+  ConfigurationService,
+];
 const UNEXPECTED = [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss, Code.DeadlineExceeded];
 const DEPTH_MAX = 2;
 

@@ -46,6 +46,7 @@ describe("the standard services", () => {
         "sluice.v1.FileQueryService",
         "sluice.v1.FileCommandService",
         "sluice.v1.NamespaceService",
+        "sluice.v1.AuditService",
         "sluice.v1.ConfigurationService",
       ]);
       expect(Object.values(statuses).every(({ status }) => status === Status.NOT_SERVING)).to.equal(true);
@@ -116,6 +117,7 @@ describe("the standard services", () => {
           "grpc.health.v1.Health",
           "grpc.reflection.v1.ServerReflection",
           "grpc.reflection.v1alpha.ServerReflection",
+          "sluice.v1.AuditService",
           "sluice.v1.ConfigurationService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",

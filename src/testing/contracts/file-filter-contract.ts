@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
 import { type FileCursor, type FileOrder, ORDER_FIELDS } from "../../domain/files/file-order.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { matchFilter } from "../fakes/match-filter.ts";
 import {
   commitFile,
@@ -34,7 +34,7 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
     const { limit = 1000, showDeleted = true, ...rest } = options;
     let after: FileCursor | undefined;
     do {
-      const query = { prefix: "", filter: parseFilter(filter), ...rest, limit, after, showDeleted };
+      const query = { prefix: "", filter: parseFileFilter(filter), ...rest, limit, after, showDeleted };
       const page = await subject.files.list("default", query);
       expect(page.files.length).to.be.at.most(limit);
       expect(page.cursors.length).to.equal(page.files.length);
@@ -49,7 +49,7 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
     const filters = createRandomFilters(7, all);
     for (let i = 0; i < RANDOM_FILTERS; i++) {
       const text = filters.next();
-      const filter = parseFilter(text);
+      const filter = parseFileFilter(text);
       const showDeleted = i % 2 === 0;
       const shown = all.filter((file) => showDeleted || file.deleteTime === undefined);
       const expected = shown.filter((file) => filter === undefined || matchFilter(file, filter));

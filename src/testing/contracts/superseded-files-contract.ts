@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { FilePage } from "../../domain/files/file-repository.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { commitFile, nextIdentity, nextPath, type RepositorySubject } from "../rigs/repository-subject.ts";
 
 /** The contract of every FileRepository about superseded generations. */
@@ -10,7 +10,7 @@ export function supersededFilesContract(subject: () => RepositorySubject): void 
     const found: string[] = [];
     let after: FilePage["next"];
     do {
-      const page = await subject().files.listSuperseded(namespace, { filter: parseFilter(filter), limit, after });
+      const page = await subject().files.listSuperseded(namespace, { filter: parseFileFilter(filter), limit, after });
       expect(page.files.length).to.equal(page.cursors.length).and.to.be.at.most(limit);
       found.push(...page.files.map(({ path, generation }) => `${path}#${generation}`));
       after = page.next;

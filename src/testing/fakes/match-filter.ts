@@ -1,7 +1,6 @@
 import { type File, toFileEtag } from "../../domain/files/file.ts";
 import { toSearchWords } from "../../domain/files/search-words.ts";
 import type {
-  Comparison,
   FileFilter,
   FlagField,
   MapEntry,
@@ -9,6 +8,7 @@ import type {
   TextField,
   TimeField,
 } from "../../domain/filter/file-filter.ts";
+import type { Comparison } from "../../domain/filter/filter.ts";
 
 /** Whether a file matches a filter; the contract compares the condition in SQL with this. */
 export function matchFilter(file: File, filter: FileFilter): boolean {

@@ -30,6 +30,7 @@ export interface ApiFunctions {
   fileQueries?: Partial<ApiOptions["fileQueries"]>;
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
   namespaces?: Partial<ApiOptions["namespaces"]>;
+  audit?: Partial<ApiOptions["audit"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -57,6 +58,7 @@ export async function openApiServer(
     fileQueries: withDefects(functions.fileQueries),
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
+    audit: withDefects(functions.audit),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),

@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
@@ -13,7 +14,7 @@ import { EXIT } from "../../cli/exit-code.ts";
 import { runCli } from "../../cli/program.ts";
 import { parseConfig } from "../../config/config.ts";
 import { ENVIRONMENT } from "../../config/config-environment.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { captureText } from "../rigs/capture-text.ts";
 import { collectErrorReasons } from "./error-reasons.ts";
 import {
@@ -49,7 +50,7 @@ function tableOf(page: string, heading: string): Map<string, string[]> {
 const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
-  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, AuditService, ConfigurationService],
   ...[Health, ServerReflection],
 ];
 
@@ -193,8 +194,8 @@ describe("the README and the pages of docs/", () => {
 
     it("can be read", () => {
       expect(terms).to.have.length.above(8);
-      for (const term of terms) expect(parseFilter(term), term).to.be.an("object");
-      expect(parseFilter(terms.map((term) => `(${term})`).join(" OR "))).to.have.property("kind", "or");
+      for (const term of terms) expect(parseFileFilter(term), term).to.be.an("object");
+      expect(parseFileFilter(terms.map((term) => `(${term})`).join(" OR "))).to.have.property("kind", "or");
     });
   });
 

@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: ["."],
       namespaces: [".", "access", "limits"],
       limits: ["."],
-      journal: [".", "access", "namespaces"],
+      journal: [".", "access", "filter", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
@@ -157,7 +157,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       uploads: ["pool", "rows"],
       files: ["pool", "rows", "search", "uploads"],
       links: ["pool", "rows"],
-      journal: ["pool"],
+      journal: ["pool", "search"],
     },
   },
   auth: {

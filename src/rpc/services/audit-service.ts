@@ -1,0 +1,60 @@
+import { create, type JsonObject } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  type AuditEntry,
+  AuditEntrySchema,
+  type AuditService,
+  ListAuditEntriesResponseSchema,
+} from "../../../gen/sluice/v1/audit_service_pb.ts";
+import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
+import type { ListAuditEntriesRequest } from "../../queries/list-audit-entries.ts";
+import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
+
+/** The functions that AuditService calls. */
+export interface AuditFunctions {
+  listAuditEntries(
+    request: ListAuditEntriesRequest,
+    options: CallOptions,
+  ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
+}
+
+/** AuditService for Connect: protobuf in, protobuf out. */
+export function createAuditService(functions: AuditFunctions): ServiceImpl<typeof AuditService> {
+  return {
+    listAuditEntries: async ({ namespace, filter, pageSize, pageToken }, context) => {
+      const request = { namespace, filter, pageSize, pageToken };
+      const { entries, nextPageToken } = await functions.listAuditEntries(request, toCallOptions(context));
+      return create(ListAuditEntriesResponseSchema, { entries: entries.map(toEntryMessage), nextPageToken });
+    },
+  };
+}
+
+function toEntryMessage({
+  personal,
+  resource,
+  time,
+  sequence,
+  times,
+  requestId,
+  tokenId,
+  ...entry
+}: JournalEntry): AuditEntry {
+  const { before, after, ...known } = personal ?? {};
+  return create(AuditEntrySchema, {
+    ...entry,
+    ...known,
+    sequence: BigInt(sequence),
+    time: timestampFromDate(time),
+    resourceKind: resource.kind,
+    resourceId: resource.id ?? "",
+    generation: BigInt(resource.generation ?? 0),
+    tokenId: tokenId ?? "",
+    requestId: requestId ?? "",
+    times: BigInt(times),
+    // What a statement wrote as jsonb is an object.
+    ...(before !== undefined && { before: before as JsonObject }),
+    ...(after !== undefined && { after: after as JsonObject }),
+    erased: personal === undefined,
+  });
+}
