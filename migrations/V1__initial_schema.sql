@@ -119,16 +119,18 @@ CREATE TABLE usage_slot (
 -- What changes is in no index, so updates stay on their page (HOT), which keeps room for them.
 ) WITH (fillfactor = 50);
 
--- What the quotas of a namespace leave to a principal, in bytes: of storage, and of the day. Each is null without a quota, and
--- below 0 when it is passed. The sums are read without locks. A function, so that the statements of namespaces without quotas, which
+-- What the quotas of a namespace leave to a principal, in bytes: of storage, and of the day. Each is null without a quota, and 0
+-- when it is passed, so that what needs nothing of it fits. The sums are read without locks. A function, so that the statements of namespaces without quotas, which
 -- do not call it, need not even prepare the sums: as a subquery they made each upload dearer by a sixth.
 CREATE FUNCTION quota_room(quotas namespace, caller text) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
   room bigint[];
 BEGIN
   SELECT ARRAY[
-    least(quotas.stored_bytes_max - s.stored, quotas.principal_stored_bytes_max - s.own_stored),
-    least(quotas.bytes_per_day_max - s.day, quotas.principal_bytes_per_day_max - s.own_day)
+    least(quotas.stored_bytes_max - least(s.stored, quotas.stored_bytes_max),
+      quotas.principal_stored_bytes_max - least(s.own_stored, quotas.principal_stored_bytes_max)),
+    least(quotas.bytes_per_day_max - least(s.day, quotas.bytes_per_day_max),
+      quotas.principal_bytes_per_day_max - least(s.own_day, quotas.principal_bytes_per_day_max))
   ] INTO room
   FROM (
     SELECT coalesce(sum(u.stored_bytes) FILTER (WHERE u.principal = ''), 0)::bigint AS stored,

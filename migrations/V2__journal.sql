@@ -23,7 +23,7 @@ CREATE TABLE journal_entry (
   action text COLLATE "C" NOT NULL,
   -- 'done', or the reason why it was refused or failed.
   outcome text COLLATE "C" NOT NULL,
-  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'namespace', 'prefix', 'service')),
+  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'upload-token', 'namespace', 'prefix', 'service')),
   resource_id uuid,
   generation bigint,
   -- How the caller proved who it was; 'link' of those who use one, 'none' of callers without
@@ -117,10 +117,15 @@ BEGIN
     RETURN numbered;
   END IF;
   WITH fresh AS (
-    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e WHERE e.xid >= pg_snapshot_xmax(seen)
-    UNION ALL
-    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e
-    WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM (
+      SELECT i.* FROM journal_entry i
+      WHERE i.xid >= pg_snapshot_xmax(seen) AND i.xid < pg_snapshot_xmax(pg_current_snapshot())
+      UNION ALL
+      SELECT i.* FROM journal_entry i WHERE i.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+    ) e
+    -- Entries that were carried from another cluster have their numbers, and transactions that this one reaches later or anew.
+    -- OFFSET, so that each entry is looked up by its key: the planner would rather read all numbers.
+    WHERE NOT EXISTS (SELECT FROM journal_number n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id OFFSET 0)
   ), given AS (
     INSERT INTO journal_number (sequence, namespace, entry_id, entry_time)
     SELECT last + row_number() OVER (ORDER BY f.birth), f.namespace, f.entry_id, f.entry_time FROM fresh f
@@ -135,8 +140,7 @@ $$;
 
 -- Makes the partitions of the months from this one on: CREATE TABLE and ATTACH, because CREATE TABLE PARTITION OF would keep
 -- everybody from writing meanwhile. Months by UTC. Two that run at once take turns.
-CREATE FUNCTION journal_make_partitions(months_ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION journal_make_partitions(months_ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   first timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
   month timestamp;
@@ -149,7 +153,7 @@ BEGIN
     month := first + make_interval(months => i);
     FOREACH parent IN ARRAY ARRAY['journal_entry', 'journal_personal', 'journal_number'] LOOP
       partition := parent || to_char(month, '_YYYY_MM');
-      CONTINUE WHEN to_regclass(quote_ident(partition)) IS NOT NULL;
+      CONTINUE WHEN to_regclass(format('%I.%I', current_schema(), partition)) IS NOT NULL;
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
       EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, partition,
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -157,6 +161,13 @@ BEGIN
     END LOOP;
   END LOOP;
   RETURN made;
+END
+$$;
+-- It runs with the rights of whoever migrates, so it looks in the journal's schema first. Where a path does not say when, PostgreSQL
+-- looks among the caller's temporary tables before all schemas, and would copy the defaults of a caller's table.
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION journal_make_partitions(integer) SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 SELECT journal_make_partitions(2);

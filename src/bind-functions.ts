@@ -113,7 +113,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const tokens: UploadTokenAccess = {
     ...uploadTokens,
     namespaces: access.namespaces,
-    now: () => links.now(),
+    uploads: access.uploads.catalogue,
     toIssuer: (caller, namespace, place) => authority.toIssuer(caller, namespace, place),
   };
   const functions: BoundFunctions = {

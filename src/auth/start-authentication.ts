@@ -1,5 +1,6 @@
+import { findIamAccount } from "../domain/access/iam-principal.ts";
 import { looksLikeIamToken } from "../domain/access/iam-token.ts";
-import type { TokenKind } from "../domain/caller.ts";
+import type { Caller } from "../domain/caller.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { chooseByForm, type FormJudge, looksLikeJwt } from "./choose-authenticator.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
@@ -45,9 +46,8 @@ export async function startAuthentication(
   // A token of no known form is judged by the first of these, whose refusal says best what it should be.
   const otherwise = dev ?? oidc?.authenticate ?? iam?.authenticate;
   if (otherwise === undefined) throw new Error("no way to authenticate is configured");
-  const kinds: Partial<Record<TokenKind, unknown>> = { dev, oidc, iam };
-  const issuerKinds = new Set((Object.keys(kinds) as TokenKind[]).filter((kind) => kinds[kind] !== undefined));
-  const upload = createUploadTokenAuthenticator({ ...uploadTokens, issuerKinds });
+  const acceptsIssuer = (issuer: Caller) => isAccepted(issuer, { devToken, issuers, iam: iamPolicy });
+  const upload = createUploadTokenAuthenticator({ ...uploadTokens, acceptsIssuer });
   const judges: FormJudge[] = [{ hasForm: looksLikeUploadToken, authenticate: upload }];
   if (iam !== undefined) judges.push({ hasForm: looksLikeIamToken, authenticate: iam.authenticate });
   if (oidc !== undefined) judges.push({ hasForm: looksLikeJwt, authenticate: oidc.authenticate });
@@ -58,6 +58,16 @@ export async function startAuthentication(
       iam?.stop();
     },
   };
+}
+
+/** Whether a caller who was let in once could be let in by these ways: their issuer may have been taken away since, or their account. */
+function isAccepted(
+  { principal, tokenKind }: Caller,
+  { devToken, issuers, iam }: Omit<AuthenticationWays, "uploadTokens">,
+): boolean {
+  if (tokenKind === "dev") return devToken !== undefined;
+  if (tokenKind === "oidc") return issuers.some(({ alias }) => principal.startsWith(`${alias}:`));
+  return tokenKind === "iam" && iam?.accounts.includes(findIamAccount(principal) ?? "") === true;
 }
 
 async function startOidc(

@@ -50,5 +50,15 @@ function findIamProblems(env: Partial<Environment>): string[] {
         "http:// is for 127.0.0.1, [::1] and localhost alone",
     );
   }
+  if (endpoint !== undefined && !isOrigin(endpoint)) {
+    problems.push(
+      "AWS_ENDPOINT_URL_STS has more than scheme, host and port, and no caller signs for that; write for instance https://sts.example.org",
+    );
+  }
   return problems;
+}
+
+function isOrigin(text: string): boolean {
+  const { origin, href } = new URL(text);
+  return href === `${origin}/`;
 }

@@ -299,6 +299,10 @@ describe("parseConfig", () => {
         const at = (endpoint: string, NODE_ENV?: string) =>
           problemsOf({ ...IAM, AWS_ENDPOINT_URL_STS: endpoint, NODE_ENV })[0];
         expect(at("https://vpce-1.sts.eu-central-1.vpce.amazonaws.com", "production")).to.equal(undefined);
+        expect(at("https://sts.example.org:8443/")).to.equal(undefined);
+        expect(at("https://sts.example.org/proxy")).to.include("has more than scheme, host and port");
+        expect(at("https://sts.example.org?x=1")).to.include("has more than scheme, host and port");
+        expect(at("https://user:hidden@sts.example.org")).to.include("has more than").and.not.include("hidden");
         expect(at("http://127.0.0.1:9")).to.equal(undefined);
         expect(at("http://127.0.0.1:9", "production")).to.include("it must be https:// in production");
         expect(at("http://sts.example.org")).to.include("whoever answers there says who callers are");

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { createJournal } from "../postgres/journal/journal.ts";
 import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
+import { TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
 import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
@@ -12,7 +13,7 @@ describe("The journal of a service", function () {
   let rig: UploadRig;
   let pool: Awaited<ReturnType<typeof createDatabasePool>>;
   before(async () => {
-    rig = await UploadRig.start();
+    rig = await UploadRig.start({ settings: { SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS.slice(0, 1)) } });
     pool = await createDatabasePool("test", { url: rig.service.databaseUrl });
   });
   after(async () => {
@@ -96,6 +97,17 @@ describe("The journal of a service", function () {
     expect(revoked?.personal?.actor).to.equal("dev:local");
   });
 
+  it("has an entry for each upload token that is made, with what it allows", async () => {
+    const [made] = await entriesOf(async () => {
+      await call("POST", "uploadTokens", { prefix: "inbox/", uploadsMax: 3, onlyNewFiles: true, lifetime: "60s" });
+    }, 1);
+    expect(made).to.deep.include({ action: "CreateUploadToken", outcome: "done", tokenKind: "dev" });
+    expect(made?.resource).to.deep.include({ kind: "upload-token" });
+    expect(made?.personal).to.deep.include({ actor: "dev:local", address: "127.0.0.1", path: "inbox/" });
+    expect(made?.personal?.after).to.deep.include({ uploadsMax: 3, onlyNewFiles: true });
+    expect(made?.personal?.after).to.have.keys("sizeMaxBytes", "uploadsMax", "onlyNewFiles", "expireTime");
+  });
+
   it("has an entry for each change of a namespace, with the values before and after", async () => {
     const grants = [{ principal: "corp:anna", roles: ["ROLE_READER"] }];
     const entries = await entriesOf(async () => {
@@ -113,6 +125,22 @@ describe("The journal of a service", function () {
     expect(granted?.personal?.after).to.deep.equal({ grants: [grant] });
     expect(updated?.personal?.after).to.deep.equal({ linkLifetimeMaxMs: 3_600_000 });
     expect(updated?.personal?.before).to.deep.equal({ linkLifetimeMaxMs: 604_800_000 });
+  });
+
+  it("tells whom a file is about in each of its entries, also where its bytes are removed", async () => {
+    const entries = await entriesOf(async () => {
+      await rig.client.upload(Buffer.from("about"), "about.txt");
+      await call("PATCH", "files/about.txt", { dataSubject: "person-7" });
+      await call("DELETE", "files/about.txt");
+      await call("POST", "files/about.txt:purge", {});
+    }, 6);
+    const about = entries.map(({ action, personal }) => [action, personal?.dataSubject]);
+    expect(about.slice(2)).to.deep.equal([
+      ["UpdateFile", "person-7"],
+      ["DeleteFile", "person-7"],
+      ["PurgeFile", "person-7"],
+      ["RemoveBytes", "person-7"],
+    ]);
   });
 
   it("has one entry for a command that is repeated, and none for one that is refused", async () => {

@@ -64,14 +64,14 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   outcome: string;
 
   /**
-   * What it was about: "file", "upload", "link", "namespace" or "prefix".
+   * What it was about: "file", "upload", "link", "upload-token", "namespace" or "prefix".
    *
    * @generated from field: string resource_kind = 7;
    */
   resourceKind: string;
 
   /**
-   * UUID of the file, upload or link; empty for others.
+   * UUID of the file, upload, link or upload token; empty for others.
    *
    * @generated from field: string resource_id = 8;
    */

@@ -28,7 +28,12 @@ describe("createUploadTokenAuthenticator", () => {
   const format = (changes: Partial<UploadToken> = {}) => formatUploadToken({ ...said, ...changes }, signerOf(first));
   const judge = (token: string, changes: Partial<UploadTokenPolicy> = {}): Promise<Caller> =>
     createUploadTokenAuthenticator({
-      ...{ signer: signerOf(first), issuerKinds: new Set(["oidc"]), uploadLifeMaxMs: 6 * DAY_MS, now: () => NOW },
+      ...{
+        signer: signerOf(first),
+        acceptsIssuer: ({ tokenKind }) => tokenKind === "oidc",
+        uploadLifeMaxMs: 6 * DAY_MS,
+        now: () => NOW,
+      },
       ...changes,
     })(() => `Bearer ${token}`);
   const outcomeOf = async (token: string, changes: Partial<UploadTokenPolicy> = {}) => {
@@ -69,7 +74,7 @@ describe("createUploadTokenAuthenticator", () => {
 
   it("accepts nothing without keys, and no issuer who could not call", async () => {
     expect(await outcomeOf(format(), { signer: undefined })).to.equal("TOKEN_INVALID");
-    expect(await outcomeOf(format(), { issuerKinds: new Set(["dev"]) })).to.equal("TOKEN_INVALID");
+    expect(await outcomeOf(format(), { acceptsIssuer: () => false })).to.equal("TOKEN_INVALID");
     const ofDeveloper = { issuer: { ...said.issuer, tokenKind: "dev" as const } };
     expect(await outcomeOf(format(ofDeveloper))).to.equal("TOKEN_INVALID");
   });

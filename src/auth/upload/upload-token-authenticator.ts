@@ -1,4 +1,4 @@
-import type { TokenKind } from "../../domain/caller.ts";
+import type { Caller } from "../../domain/caller.ts";
 import type { Authenticator } from "../authenticator.ts";
 import { readBearerToken, refuseToken } from "../bearer-token.ts";
 import type { PurposeSigner } from "../purpose-signer.ts";
@@ -8,8 +8,8 @@ import { parseUploadToken } from "./upload-token-form.ts";
 export interface UploadTokenPolicy {
   /** Undefined where the service has no keys: it takes no upload tokens then. */
   signer: PurposeSigner | undefined;
-  /** The kinds of tokens that the service accepts of issuers: a token whose issuer could not call any more is refused. */
-  issuerKinds: ReadonlySet<TokenKind>;
+  /** Whether the service would still let in whoever made a token, by the way that they came. */
+  acceptsIssuer: (issuer: Caller) => boolean;
   /** How long after its expiry a token still gets at the uploads that it created, in milliseconds: as long as an upload lives. */
   uploadLifeMaxMs: number;
   /** Milliseconds since 1970. */
@@ -22,7 +22,7 @@ export interface UploadTokenPolicy {
  * `TOKEN_EXPIRED`.
  */
 export function createUploadTokenAuthenticator(policy: UploadTokenPolicy): Authenticator {
-  const { signer, issuerKinds, uploadLifeMaxMs, now = Date.now } = policy;
+  const { signer, acceptsIssuer, uploadLifeMaxMs, now = Date.now } = policy;
   return async (header) => {
     const text = readBearerToken(header);
     if (signer === undefined)
@@ -33,8 +33,9 @@ export function createUploadTokenAuthenticator(policy: UploadTokenPolicy): Authe
         "the upload token is not one of this service, or its key was retired; ask whoever gave it for another";
       throw refuseToken("TOKEN_INVALID", message);
     }
-    if (!issuerKinds.has(token.issuer.tokenKind)) {
-      const message = `whoever made the upload token did so by a token of kind "${token.issuer.tokenKind}", which this service does not accept`;
+    if (!acceptsIssuer(token.issuer)) {
+      const message =
+        "whoever made the upload token came by an issuer, an account or a kind of token that this service does not accept any more; ask for another";
       throw refuseToken("TOKEN_INVALID", message);
     }
     if (now() >= token.expireTime.getTime() + uploadLifeMaxMs) {

@@ -7,7 +7,7 @@ describe("createUploadToken", () => {
   const NOW = new Date("2026-11-30T12:00:00Z");
   const access: UploadTokenAccess = {
     namespaces: sampleNamespaces({ fileSizeMaxBytes: 5000 }),
-    now: async () => NOW,
+    uploads: { enterToken: async (_token, { lifetimeMs }) => new Date(NOW.getTime() + lifetimeMs) },
     toIssuer: (caller) => caller,
     format: ({ tokenId }) => `token ${tokenId}`,
     lifetimeMaxMs: 86_400_000,

@@ -2,9 +2,11 @@ import { v7 as uuidv7 } from "uuid";
 import { findPrefixProblems } from "../../domain/access/grants.ts";
 import { isPrefix, UPLOAD_TOKEN_LIMITS } from "../../domain/access/upload-token.ts";
 import type { Caller, UploadToken } from "../../domain/caller.ts";
+import { toActor } from "../../domain/deed.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import { parseNewFilePath } from "../../domain/files/file-path.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
+import type { UploadCatalogue } from "../../domain/uploads/upload-catalogue.ts";
 
 /** What a token is to allow. */
 export interface CreateUploadTokenRequest {
@@ -23,8 +25,7 @@ export interface CreateUploadTokenRequest {
 /** What tokens are made with. */
 export interface UploadTokenAccess {
   namespaces: Namespaces;
-  /** The time by the clock of the database, which decides when a token ends. */
-  now: () => Promise<Date>;
+  uploads: Pick<UploadCatalogue, "enterToken">;
   /** The caller as the token names them, with the groups that give them the right to write there. */
   toIssuer: (caller: Caller, namespace: string, place: string) => Caller;
   /** Signs what a token says; undefined where the service has no keys. */
@@ -34,8 +35,8 @@ export interface UploadTokenAccess {
 }
 
 /**
- * Makes a token by which somebody without any role uploads to one place. Nothing is stored: a token says all that it allows,
- * and the database counts its uploads once there are some. Errors: `failed_precondition / UPLOAD_TOKENS_OFF` where the service
+ * Makes a token by which somebody without any role uploads to one place. A token says all that it allows, so nothing is stored but
+ * the journal's entry, and the database counts its uploads once there are some. Errors: `failed_precondition / UPLOAD_TOKENS_OFF` where the service
  * has no keys, `not_found / NAMESPACE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` or `PATH_INVALID` with the field and
  * its bound.
  */
@@ -56,17 +57,10 @@ export async function createUploadToken(
   const uploadsMax = parseUploadsMax(request.uploadsMax);
   const lifetimeMs = parseLifetime(request.lifetimeMs, access.lifetimeMaxMs);
   const issuer = access.toIssuer(caller, namespace.name, place);
-  const now = await access.now();
-  const said: UploadToken = {
-    tokenId: uuidv7(),
-    namespace: namespace.name,
-    place,
-    sizeMaxBytes,
-    uploadsMax,
-    onlyNewFiles: request.onlyNewFiles,
-    expireTime: new Date(now.getTime() + lifetimeMs),
-    issuer,
-  };
+  const allowed = { place, sizeMaxBytes, uploadsMax, onlyNewFiles: request.onlyNewFiles };
+  const token = { tokenId: uuidv7(), namespace: namespace.name, ...allowed, issuer };
+  const expireTime = await access.uploads.enterToken(token, { lifetimeMs, actor: toActor(caller) });
+  const said: UploadToken = { ...token, expireTime };
   return { token: format(said), said };
 }
 

@@ -1,5 +1,13 @@
 import { expect } from "chai";
-import { findIamMemberProblem, parseIamIdentity } from "./iam-principal.ts";
+import { findIamAccount, findIamMemberProblem, parseIamIdentity } from "./iam-principal.ts";
+
+describe("findIamAccount", () => {
+  it("finds the account of roles and users, and none of callers of other kinds", () => {
+    expect(findIamAccount("iam:arn:aws:sts::111122223333:assumed-role/uploader")).to.equal("111122223333");
+    expect(findIamAccount("iam:arn:aws-cn:iam::111122223333:user/team/anna")).to.equal("111122223333");
+    expect(findIamAccount("aws:arn:aws:iam::111122223333:role/uploader")).to.equal(undefined);
+  });
+});
 
 describe("parseIamIdentity", () => {
   it("names an assumed role without its session, and keeps the session", () => {

@@ -34,6 +34,11 @@ export function parseIamIdentity(arn: string): IamIdentity | undefined {
   return { principal: `${IAM_ALIAS}${principal}`, session, account, partition };
 }
 
+/** The account of a principal that `parseIamIdentity` has named; undefined for any other principal. */
+export function findIamAccount(principal: string): string | undefined {
+  return /^iam:arn:[a-z-]+:(?:sts|iam)::(\d{12}):/.exec(principal)?.[1];
+}
+
 /**
  * Why a name of the alias `iam` names nobody; undefined when it is right. With `mayEndInStar` a "*" may stand at its end, for every
  * role or user whose name continues there.

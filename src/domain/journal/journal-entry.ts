@@ -1,7 +1,7 @@
 /** What an entry is about. */
 export interface Resource {
-  kind: "file" | "upload" | "link" | "namespace" | "prefix" | "service";
-  /** UUID of the file, upload or link. */
+  kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "prefix" | "service";
+  /** UUID of the file, upload, link or upload token. */
   id?: string | undefined;
   generation?: number | undefined;
 }

@@ -16,6 +16,13 @@ describe("findQuotaRefusal", () => {
     expect(findQuotaRefusal({ ...use, quotas: {} }, { storedBytes: 1e15, dayBytes: 1e15 })).to.equal(undefined);
   });
 
+  it("refuses nothing that uses nothing, also where a quota is passed", () => {
+    const passed = { ...use, quotas: { storedBytesMax: 10, bytesPerDayMax: 10 } };
+    expect(findQuotaRefusal(passed, {})).to.equal(undefined);
+    expect(findQuotaRefusal(passed, { storedBytes: 0, dayBytes: 0 })).to.equal(undefined);
+    expect(findQuotaRefusal(passed, { dayBytes: 1 })?.reason).to.equal("QUOTA_BYTES_PER_DAY");
+  });
+
   it("names the quota, what is used and what was wanted, and no time after which storage would be free", () => {
     const refusal = findQuotaRefusal(use, { storedBytes: 31, dayBytes: 31 });
     expect(refusal).to.deep.include({ code: "resource_exhausted", reason: "QUOTA_STORAGE", retryAfterMs: undefined });

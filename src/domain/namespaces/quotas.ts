@@ -42,15 +42,16 @@ export interface QuotaUse {
 }
 
 /**
- * Why the wanted bytes are refused; undefined when they fit. `resource_exhausted / QUOTA_STORAGE`, which no wait ends, or
- * `QUOTA_BYTES_PER_DAY`, which ends with the day unless the bytes fit into none.
+ * Why the wanted bytes are refused; undefined when they fit. No bytes always fit, also into a quota that is passed.
+ * `resource_exhausted / QUOTA_STORAGE`, which no wait ends, or `QUOTA_BYTES_PER_DAY`, which ends with the day unless the bytes
+ * fit into none.
  */
 export function findQuotaRefusal(use: QuotaUse, wanted: Partial<UsedBytes>): DomainError | undefined {
   const { quotas, used, usedByPrincipal } = use;
   const { storedBytes: wantedBytes = 0, dayBytes: wantedDayBytes = 0 } = wanted;
   const findPassed = (key: keyof Quotas, bytes: Omit<Passed, "key" | "maxBytes">): Passed | undefined => {
     const maxBytes = quotas[key];
-    const isPassed = maxBytes !== undefined && bytes.usedBytes + bytes.wantedBytes > maxBytes;
+    const isPassed = maxBytes !== undefined && bytes.wantedBytes > 0 && bytes.usedBytes + bytes.wantedBytes > maxBytes;
     return isPassed ? { key, maxBytes, ...bytes } : undefined;
   };
   const storage =

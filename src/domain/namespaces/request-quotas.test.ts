@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { useManualClock } from "../../testing/fakes/use-manual-clock.ts";
 import { sampleNamespace } from "../../testing/samples/sample-records.ts";
 import { DomainError } from "../errors.ts";
-import { RequestBuckets, type RequestRate } from "../limits/request-lender.ts";
+import { type Loan, RequestBuckets, type RequestRate } from "../limits/request-lender.ts";
 import { RequestQuotas } from "./request-quotas.ts";
 
 describe("RequestBuckets", () => {
@@ -35,7 +35,7 @@ describe("RequestQuotas", () => {
       },
       giveBack: (rate: RequestRate, count: number) => buckets.giveBack(rate, count),
     };
-    return { clock, quotas: new RequestQuotas(lender, { now }), asked, buckets };
+    return { clock, quotas: new RequestQuotas(lender, { now }), asked, buckets, lender };
   }
 
   async function countAdmitted(calls: readonly (Promise<void> | undefined)[]): Promise<number> {
@@ -74,6 +74,24 @@ describe("RequestQuotas", () => {
     expect(asked.map(({ countMax }) => countMax)).to.deep.equal([30, 10, 10]);
   });
 
+  it("asks for as many as wait, also for those who come while it asks", async () => {
+    const { lender, asked } = open();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const lend = async (rate: RequestRate, countMax: number) => {
+      const loan = lender.lend(rate, countMax);
+      await promise;
+      return await loan;
+    };
+    const quotas = new RequestQuotas({ ...lender, lend }, { now: () => 0 });
+    const namespace = sampleNamespace({ requestsPerSecondMax: 10 });
+    const first = quotas.admit(namespace, "a");
+    await Promise.resolve();
+    const others = [quotas.admit(namespace, "a"), quotas.admit(namespace, "a"), quotas.admit(namespace, "a")];
+    resolve();
+    expect(await countAdmitted([first, ...others])).to.equal(4);
+    expect(asked.map(({ countMax }) => countMax)).to.deep.equal([1, 3]);
+  });
+
   it("keeps what one principal is refused from the quota of all", async () => {
     const { quotas } = open();
     const namespace = sampleNamespace({ requestsPerSecondMax: 30, principalRequestsPerSecondMax: 10 });
@@ -105,6 +123,21 @@ describe("RequestQuotas", () => {
       buckets.giveBack(rate, 90);
       await pass(200);
       expect(buckets.lend(rate, 1000).count).to.equal(99);
+    });
+
+    it("gives back what one principal had for a request that the quota of all refused late", async () => {
+      const { buckets, lender } = open();
+      const { promise: loan, resolve } = Promise.withResolvers<Loan>();
+      const namespace = sampleNamespace({ requestsPerSecondMax: 10, principalRequestsPerSecondMax: 10 });
+      const lend = (rate: RequestRate, countMax: number) =>
+        rate.key === namespace.name ? loan : lender.lend(rate, countMax);
+      const quotas = new RequestQuotas({ ...lender, lend }, { now: () => 0 });
+      const refused = countAdmitted([quotas.admit(namespace, "a")]);
+      await pass(200);
+      resolve({ count: 0, waitMs: 1000 });
+      expect(await refused).to.equal(0);
+      await pass(200);
+      expect(buckets.lend({ key: `${namespace.name}/a`, perSecond: 10 }, 1000).count).to.equal(10);
     });
   });
 });

@@ -13,7 +13,7 @@ interface Entry {
   spare: number;
   timer: NodeJS.Timeout | undefined;
   refusedUntil: number;
-  /** Requests that wait for the answer to the question that is asked next. */
+  /** Requests that wait, for the answer to a question or to be asked for. */
   waiting: number;
   asking: Promise<void> | undefined;
 }
@@ -64,7 +64,7 @@ export class RequestQuotas {
     if (ofAll === undefined) return;
     const retryAfterMs = await this.#take(this.#entry({ key: name, perSecond: ofAll }));
     if (retryAfterMs === 0) return;
-    if (own !== undefined) own.spare++;
+    if (own !== undefined) this.#keep(own, 1);
     await refuse(requestsExceeded(subject, { key: "requestsPerSecondMax", max: ofAll, retryAfterMs }));
   }
 
@@ -97,6 +97,7 @@ export class RequestQuotas {
         entry.asking = undefined;
       });
       await entry.asking;
+      entry.waiting--;
     }
     entry.spare--;
     return 0;
@@ -107,17 +108,23 @@ export class RequestQuotas {
     // Those who come in this turn of the event loop are asked for together.
     await undefined;
     const countMax = Math.max(entry.waiting, this.#lender.batchOf(rate.perSecond));
-    entry.waiting = 0;
     const loan: Loan = await this.#lender.lend(rate, countMax);
-    entry.spare += loan.count;
     if (loan.waitMs > 0) entry.refusedUntil = this.#now() + loan.waitMs;
     clearTimeout(entry.timer);
-    entry.timer = setTimeout(() => this.#giveBack(entry), LOAN_MS);
+    entry.timer = undefined;
+    this.#keep(entry, loan.count);
+  }
+
+  /** Keeps requests for those who come; none stays longer than LOAN_MS after the last loan. */
+  #keep(entry: Entry, count: number): void {
+    entry.spare += count;
+    entry.timer ??= setTimeout(() => this.#giveBack(entry), LOAN_MS);
     entry.timer.unref();
   }
 
   #giveBack(entry: Entry): void {
     clearTimeout(entry.timer);
+    entry.timer = undefined;
     if (entry.spare > 0) this.#lender.giveBack(entry.rate, entry.spare);
     entry.spare = 0;
   }

@@ -89,6 +89,12 @@ export interface UploadCatalogue {
   /** How far these uploads are, by one statement and in any order; unknown ids are left out. */
   listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
 
+  /**
+   * Enters in the journal that an upload token is made, and returns the time when it ends: `lifetimeMs` from now, by the database's
+   * clock. Nothing else is kept of it before it is used. NAMESPACE_NOT_FOUND.
+   */
+  enterToken(token: Omit<UploadToken, "expireTime">, options: { lifetimeMs: number; actor: Actor }): Promise<Date>;
+
   /** Forgets upload tokens that expired longer than `olderThanMs` ago, at most `limit`; returns how many there were. */
   forgetTokens(options: { olderThanMs: number; limit: number }): Promise<number>;
 

@@ -76,7 +76,7 @@ async function findPurgeable(
   return toFile(row);
 }
 
-/** The rows of a CTE `purged`: the data subject has just been removed. */
+/** The rows of a CTE `purged`, which keeps the data subject that it has just removed: whoever erases a person finds the entry by it. */
 const PURGED_FILES: EnteredRows = {
   from: sql.fragment`purged p`,
   kind: "file",
@@ -84,6 +84,7 @@ const PURGED_FILES: EnteredRows = {
   id: sql.fragment`p.file_id`,
   generation: sql.fragment`p.generation`,
   path: sql.fragment`p.path`,
+  dataSubject: sql.fragment`p.former_subject`,
 };
 
 /** The time from which a row may be purged; the order and the condition are those of the index file_purgeable. */
@@ -131,12 +132,14 @@ export async function endPurges(
 ): Promise<File[]> {
   const ended = sql.fragment`f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...fileIds], "uuid")})`;
   await pool.query(sql.unsafe`
-    WITH purged AS (
+    WITH former AS MATERIALIZED (
+      SELECT f.file_id, f.data_subject FROM file f WHERE ${ended} AND f.purge_state = 'purging' FOR NO KEY UPDATE
+    ), purged AS (
       UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
         labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
-      WHERE ${ended} AND f.purge_state = 'purging'
-      RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes
+      FROM former o WHERE f.namespace = ${namespace} AND f.file_id = o.file_id
+      RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes, o.data_subject AS former_subject
     ), counted AS (
       ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
     ), ${enterDeed({ action: "RemoveBytes", actor: SERVICE_ACTOR }, PURGED_FILES)}, forgotten AS (

@@ -155,6 +155,32 @@ describe("createJournalRelay", () => {
     expect(await readActions()).to.deep.equal(["numbered1", "left1", "new1"]);
   });
 
+  it("numbers no entry again whose transaction this cluster has not reached, or reaches anew", async () => {
+    const client = await connect();
+    const { rows } = await client.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next");
+    // What a dump carries over: an entry of a transaction that is far ahead, one of the next, and a snapshot ahead of both.
+    for (const [action, xid] of [
+      ["far", "9000000000000"],
+      ["near", `${BigInt(rows[0].next) + 4n}`],
+    ]) {
+      await client.query(
+        `INSERT INTO journal_entry (namespace, action, outcome, resource_kind, token_kind, xid)
+         VALUES ('default', $1, 'done', 'file', 'dev', $2)`,
+        [action, xid],
+      );
+    }
+    await client.query(
+      `INSERT INTO journal_look (snapshot, last_sequence)
+       SELECT '9000000000001:9000000000001:'::pg_snapshot, last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`,
+    );
+    expect(await relay.numberNew()).to.equal(2);
+    for (let i = 0; i < 6; i++) {
+      await enter(client, `new${i}-`);
+      expect(await relay.numberNew()).to.equal(1);
+    }
+    expect(await readActions()).to.have.length(8);
+  });
+
   it("refuses to number at another isolation level, where it would see too little", async () => {
     const client = await connect();
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
@@ -168,6 +194,16 @@ describe("createJournalRelay", () => {
       DROP TABLE ${sql.identifier([`journal_entry_${toMonth(1)}`])}, ${sql.identifier([`journal_number_${toMonth(1)}`])}`);
     const made = await Promise.all([relay.makePartitions(), relay.makePartitions()]);
     expect(made.sort()).to.deep.equal([0, 2]);
+    expect(await relay.makePartitions()).to.equal(0);
+  });
+
+  it("makes the partitions of the service's own tables, whatever tables a caller puts before them", async () => {
+    const client = await connect();
+    await client.query(`DROP TABLE journal_entry_${toMonth(1)}`);
+    await client.query("CREATE TEMP TABLE journal_entry (stranger text DEFAULT 'ran')");
+    await client.query(`CREATE TEMP TABLE journal_entry_${toMonth(1)} (stranger text)`);
+    const { rows } = await client.query("SELECT journal_make_partitions(2) AS made");
+    expect(rows).to.deep.equal([{ made: 1 }]);
     expect(await relay.makePartitions()).to.equal(0);
   });
 });

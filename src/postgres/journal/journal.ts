@@ -14,7 +14,7 @@ const entryRow = z.object({
   namespace: z.string(),
   action: z.string(),
   outcome: z.string(),
-  resource_kind: z.enum(["file", "upload", "link", "namespace", "prefix", "service"]),
+  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "prefix", "service"]),
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),
@@ -76,9 +76,10 @@ async function listEntries(
   const scanned = sql.fragment`
     SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
     WHERE n.namespace = ${namespace} AND ${isBefore} ORDER BY n.sequence DESC LIMIT ${ENTRIES_SCANNED_MAX}`;
-  const isWanted = sql.and([isWithin(scope), filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
+  const isShown = isInScope(scope, "") ? sql.fragment`true` : sql.fragment`coalesce(p.path || p.source_path, '') <> ''`;
+  const isWanted = sql.and([isShown, filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
   const rows = await pool.any(sql.type(entryRow)`
-    SELECT ${entryColumns} FROM (${scanned}) n ${withEntries} WHERE ${isWanted}
+    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted}
     ORDER BY n.sequence DESC LIMIT ${limit + 1}`);
   const entries = rows.slice(0, limit).map(toEntry);
   if (rows.length > limit) return { entries, next: entries.at(-1)?.sequence };
@@ -92,14 +93,20 @@ async function listEntries(
   return { entries, next: hasMore ? last : undefined };
 }
 
-/** That an entry is of a path of the scope, also where the file was before. */
-function isWithin(scope: PathScope): SqlFragment {
-  if (isInScope(scope, "")) return sql.fragment`true`;
-  const within = scope.map(
-    (prefix) =>
-      sql.fragment`(p.path <> '' AND (starts_with(p.path, ${prefix}) OR starts_with(p.source_path, ${prefix})))`,
-  );
-  return sql.fragment`coalesce(${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)}, false)`;
+/** What belongs to the numbers of a subquery `n`, with those paths alone that lie in the scope: of a move, the other may not. */
+function withinScope(scope: PathScope): SqlFragment {
+  if (isInScope(scope, "")) return withEntries;
+  const show = (path: SqlFragment) => {
+    const within = scope.map((prefix) => sql.fragment`starts_with(${path}, ${prefix})`);
+    return sql.fragment`CASE WHEN ${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)} THEN ${path} ELSE '' END`;
+  };
+  return sql.fragment`
+    JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
+    LEFT JOIN LATERAL (
+      SELECT w.actor, w.session, w.address, ${show(sql.fragment`w.path`)} AS path,
+        ${show(sql.fragment`w.source_path`)} AS source_path, w.data_subject, w.before, w.after
+      FROM journal_personal w WHERE w.entry_time = n.entry_time AND w.entry_id = n.entry_id
+    ) p ON true`;
 }
 
 function toEntry(row: z.infer<typeof entryRow>): JournalEntry {

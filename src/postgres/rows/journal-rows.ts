@@ -8,7 +8,7 @@ export interface EnteredRows {
   from: SqlFragment;
   kind: Resource["kind"];
   namespace: SqlFragment;
-  /** UUID of the file, upload or link: unlike in every row of `from`. */
+  /** UUID of the file, upload, link or upload token: unlike in every row of `from`. */
   id: SqlFragment;
   generation?: SqlFragment;
   path?: SqlFragment;

@@ -123,6 +123,17 @@ describe("the usage of a namespace", () => {
     await createOpen(subject, { sizeBytes: 400, copiedPath: "source" });
   });
 
+  it("lets in what uses nothing of a quota that is passed: a copy of the day's, an empty file of both", async () => {
+    await commitBytes(60);
+    await setQuotas({ bytesPerDayMax: 50, principalBytesPerDayMax: 40 });
+    await expectRefusal(createOpen(subject, { sizeBytes: 1 }), "QUOTA_BYTES_PER_DAY");
+    await createOpen(subject, { sizeBytes: 400, copiedPath: "source" });
+    await setQuotas({ storedBytesMax: 50, bytesPerDayMax: 50 });
+    const empty = await createOpen(subject, { sizeBytes: 0 });
+    expect((await commitObject(empty, 0)).kind).to.equal("committed");
+    await expectRefusal(createOpen(subject, { sizeBytes: 400, copiedPath: "source" }), "QUOTA_STORAGE");
+  });
+
   it("answers a repeated request whatever is left", async () => {
     const [input, identity] = [newUpload({ sizeBytes: 50 }), nextIdentity()];
     const { upload } = await subject.uploads.catalogue.create(input, identity);

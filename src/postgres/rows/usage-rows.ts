@@ -42,7 +42,7 @@ export function addUsages(changes: SqlFragment) {
 }
 
 /**
- * A row of what the quotas leave: stored_left and day_left, in bytes, each null without a quota and below 0 when it is passed. Where
+ * A row of what the quotas leave: stored_left and day_left, in bytes, each null without a quota and 0 when it is passed. Where
  * a namespace has no quota of bytes, this reads its row alone. The subject's expressions may name the tables of the statement
  * around it, except `quotas` and `found`.
  */

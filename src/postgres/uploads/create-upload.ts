@@ -119,20 +119,6 @@ async function hasExpired(pool: CommonQueryMethods, { uploadToken }: NewUpload):
   return await pool.exists(sql.unsafe`SELECT 1 WHERE ${uploadToken.expireTime.toISOString()}::timestamptz <= now()`);
 }
 
-/** UploadCatalogue.forgetTokens */
-export async function forgetTokens(
-  pool: CommonQueryMethods,
-  { olderThanMs, limit }: { olderThanMs: number; limit: number },
-): Promise<number> {
-  const { rowCount } = await pool.query(sql.unsafe`
-    DELETE FROM upload_token t USING (
-      SELECT token_id FROM upload_token WHERE expire_time < now() - ${toInterval(olderThanMs)}
-      ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    ) o
-    WHERE t.token_id = o.token_id`);
-  return rowCount;
-}
-
 async function hasNamespace(pool: CommonQueryMethods, name: string): Promise<boolean> {
   return await pool.exists(sql.unsafe`SELECT 1 FROM namespace n WHERE n.name = ${name} AND n.delete_time IS NULL`);
 }

@@ -7,8 +7,9 @@ import type { UploadCatalogue, UploadRecord } from "../../domain/uploads/upload-
 import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { noteRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
-import { createUpload, findCreated, forgetTokens } from "./create-upload.ts";
+import { createUpload, findCreated } from "./create-upload.ts";
 import { listStatus, receivedBytes, uploadWithDurable } from "./upload-status.ts";
+import { enterToken, forgetTokens } from "./upload-tokens.ts";
 
 /** The catalogue of uploads in PostgreSQL; each method changes something by one statement, or nothing. */
 export function createUploadCatalogue(pool: DatabasePool): UploadCatalogue {
@@ -18,6 +19,7 @@ export function createUploadCatalogue(pool: DatabasePool): UploadCatalogue {
     noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
+    enterToken: (token, options) => enterToken(pool, token, options),
     forgetTokens: (options) => forgetTokens(pool, options),
     abort: (namespace, uploadId, actor) => abort(pool, { namespace, uploadId }, actor),
   };

@@ -139,4 +139,24 @@ describe("AuditService", function () {
     expect(paths).to.deep.equal(["own/c"]);
     client.close();
   });
+
+  it("shows an auditor of a prefix nothing of the other place of a move, and finds no entry by it", async () => {
+    await rest("owner", "files/own/out", { method: "PUT", body: "x" });
+    await rest("owner", "files/own/out:move", { method: "POST", json: { targetPath: "other/secret" } });
+    await rest("owner", "files/other/secret:move", { method: "POST", json: { targetPath: "own/in" } });
+    const moved = 'action = "MoveFile" AND (path = "own/in" OR source_path = "own/out")';
+    await until("both moves have numbers", async () => (await list("audrey", moved)).entries.length === 2);
+    const placesOf = async (name: string) =>
+      (await list(name, moved)).entries.map(({ path, sourcePath }) => [path, sourcePath]);
+    expect(await placesOf("audrey")).to.deep.equal([
+      ["own/in", "other/secret"],
+      ["other/secret", "own/out"],
+    ]);
+    expect(await placesOf("part")).to.deep.equal([
+      ["own/in", ""],
+      ["", "own/out"],
+    ]);
+    const guessed = 'path = "other/secret" OR source_path = "other/secret"';
+    expect((await list("part", guessed)).entries).to.deep.equal([]);
+  });
 });

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { toActor } from "../../domain/deed.ts";
 import {
   commitFile,
   createOpen,
@@ -12,6 +14,7 @@ import {
   type RepositorySubject,
   sampleObject,
 } from "../rigs/repository-subject.ts";
+import { SAMPLE_CALLER } from "../samples/sample-records.ts";
 
 /** How a catalogue of uploads creates them, and remembers requests. */
 export function uploadCatalogueContract(subject: () => RepositorySubject): void {
@@ -149,6 +152,19 @@ function uploadTokensContract(subject: () => RepositorySubject): void {
     const error = await expectRefusal(create({ uploadToken: expired }), "TOKEN_EXPIRED");
     expect(error.code).to.equal("unauthenticated");
     expect((await create({ uploadToken: expired }, identity)).created).to.equal(false);
+  });
+
+  it("says when a token that is made ends, and makes none for a namespace that is not there", async () => {
+    const { catalogue } = subject().uploads;
+    const token = { place: "own/", sizeMaxBytes: 10, uploadsMax: 1, onlyNewFiles: false, issuer: SAMPLE_CALLER };
+    const make = (namespace: string, lifetimeMs: number) =>
+      catalogue.enterToken(
+        { ...token, tokenId: randomUUID(), namespace },
+        { lifetimeMs, actor: toActor(SAMPLE_CALLER) },
+      );
+    const [sooner, later] = [await make("default", HOUR_MS), await make("default", 3 * HOUR_MS)];
+    expect(later.getTime() - sooner.getTime()).to.be.within(2 * HOUR_MS, 2 * HOUR_MS + 60_000);
+    await expectRefusal(make("nowhere", HOUR_MS), "NAMESPACE_NOT_FOUND");
   });
 
   it("forgets tokens once they have been expired for long enough", async () => {

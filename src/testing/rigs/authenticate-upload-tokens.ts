@@ -19,7 +19,7 @@ export function authenticateUploadTokens(keys: readonly string[] = TEST_TOKEN_KE
     keys.map((key) => Buffer.from(key, "base64")),
     UPLOAD_TOKEN_PURPOSE,
   );
-  const policy = { signer, issuerKinds: new Set(["oidc"] as const), uploadLifeMaxMs: UPLOAD_LIFE_MAX_MS };
+  const policy = { signer, acceptsIssuer: () => true, uploadLifeMaxMs: UPLOAD_LIFE_MAX_MS };
   const judge = { hasForm: looksLikeUploadToken, authenticate: createUploadTokenAuthenticator(policy) };
   return chooseByForm([judge], authenticateCallers);
 }

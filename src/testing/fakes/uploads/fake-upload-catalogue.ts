@@ -108,6 +108,11 @@ export class FakeUploadCatalogue implements UploadCatalogue {
     return this.#stored.toUpload(stored);
   }
 
+  async enterToken({ namespace }: { namespace: string }, { lifetimeMs }: { lifetimeMs: number }): Promise<Date> {
+    if (!this.#stored.namespaces.has(namespace)) throw namespaceNotFound(namespace);
+    return new Date(this.#stored.now() + lifetimeMs);
+  }
+
   async forgetTokens({ olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<number> {
     const before = this.#stored.now() - olderThanMs;
     const old = [...this.#tokens].filter(([, { expireTime }]) => expireTime.getTime() < before).slice(0, limit);
