@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
+import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
 import { measureReads } from "./journal/measure-reads.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
@@ -15,6 +16,7 @@ const usage = `usage: npm run bench:journal -- [options]
   --changes N    changes that four processes make under kills (default 100000)
   --kills N      kills of a relay, a writer or the database meanwhile (default 60)
   --entries N    entries that a read transaction stays open over (default 1000000)
+  --told N       changes that are told to watchers (default 6000)
   --seed N       what is killed, and when, follows from it (default 1)
   --json         print one JSON document instead of the table
 `;
@@ -28,6 +30,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   try {
     const rows = [
       ...(await measureKills(stage.directory, options, report)),
+      ...(await measureFeed(stage.directory, options, report)),
       ...(await measureRelay(stage.directory, options, report)),
       ...(await measureReads(stage.directory, report)),
     ];
@@ -47,6 +50,7 @@ function parse(args: string[]) {
       changes: { type: "string", default: "100000" },
       kills: { type: "string", default: "60" },
       entries: { type: "string", default: "1000000" },
+      told: { type: "string", default: "6000" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -57,6 +61,7 @@ function parse(args: string[]) {
     changes: parseCount("changes", values.changes, [4, 10_000_000]),
     kills: parseCount("kills", values.kills, [0, 10_000]),
     entries: parseCount("entries", values.entries, [1, 100_000_000]),
+    told: parseCount("told", values.told, [1, 1_000_000]),
     seed: parseCount("seed", values.seed, [1, 2 ** 31]),
     json: values.json,
   };

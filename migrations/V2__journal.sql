@@ -86,6 +86,49 @@ INSERT INTO journal_look (snapshot, last_sequence) VALUES (pg_current_snapshot()
 CREATE TABLE journal_relay (is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only));
 INSERT INTO journal_relay DEFAULT VALUES;
 
+-- Whose numbers these are. A database that was restored from a backup, or a standby that has taken over, may give numbers once more:
+-- that is another feed, and whoever goes by cursors of the earlier one has to hear that. The newest row counts.
+CREATE TABLE journal_origin (
+  origin_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  birth bigint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+  -- The cluster and its timeline, and the database in it; 'unknown' in place of the first two where the database does not tell them.
+  made_by text COLLATE "C" NOT NULL,
+  origin_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The highest number of each month that was dropped. An entry of a dropped month may have a higher number than one of a month that is kept:
+-- its transaction began in the one and was committed in the other.
+CREATE TABLE journal_dropped (last_sequence bigint PRIMARY KEY);
+
+-- Where the numbers are given now, in the form of journal_origin.made_by.
+CREATE FUNCTION journal_here() RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  own text := (SELECT d.oid::text FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+  RETURN (SELECT format('%s/%s/%s', s.system_identifier, c.timeline_id, own) FROM pg_control_system() s, pg_control_checkpoint() c);
+EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN
+  RETURN 'unknown/' || own;
+END
+$$;
+
+-- The origin of the numbers that are given here; a new one when this is not where the last ones were given.
+CREATE FUNCTION journal_origin_here() RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+  here text := journal_here();
+  known journal_origin;
+BEGIN
+  SELECT * INTO known FROM journal_origin ORDER BY birth DESC LIMIT 1;
+  IF known.made_by = here THEN RETURN known.origin_id; END IF;
+  -- Of two who notice it at once, one makes the origin.
+  PERFORM FROM journal_relay FOR UPDATE;
+  SELECT * INTO known FROM journal_origin ORDER BY birth DESC LIMIT 1;
+  IF known.made_by IS DISTINCT FROM here THEN
+    INSERT INTO journal_origin (made_by) VALUES (here) RETURNING * INTO known;
+  END IF;
+  RETURN known.origin_id;
+END
+$$;
+
 -- Numbers all entries that have become visible since the last look, in the order of their births, and returns how many those
 -- were. Each statement of a function sees what is committed when the statement begins, so the entries are looked at after the
 -- lock: of two relays the second sees what the first has numbered. Without statistics the planner takes a third of all entries for new,
@@ -100,6 +143,7 @@ BEGIN
     RAISE EXCEPTION 'journal_number_new needs the isolation level "read committed"';
   END IF;
   PERFORM FROM journal_relay FOR UPDATE;
+  PERFORM journal_origin_here();
   SELECT l.snapshot, l.last_sequence INTO seen, last FROM journal_look l ORDER BY l.look DESC LIMIT 1;
   IF pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(seen) THEN
     -- The tables were carried into another cluster, which counts transactions anew: the old snapshot says nothing there.

@@ -58,7 +58,10 @@ export interface AppOptions extends SharedWithWorkers {
 }
 
 /** The part of the API that works with the database. */
-type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "audit" | "markCommit">;
+type BoundApi = Pick<
+  ApiOptions,
+  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "markCommit"
+>;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -125,6 +128,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       readiness.drain();
       service?.access.sessions.drain();
       service?.watches.drain();
+      service?.events.feed.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
       authentication.stop();
       await following?.stop();
@@ -239,6 +243,7 @@ function createUnconnectedFunctions() {
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
+    events: refuseAll<ApiOptions["events"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),

@@ -29,6 +29,9 @@ import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { NO_SIGHT } from "./queries/events/event-sight.ts";
+import { listEvents } from "./queries/events/list-events.ts";
+import { watchEvents } from "./queries/events/watch-events.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
@@ -45,6 +48,7 @@ import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
+import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
@@ -118,6 +122,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   };
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
+    events: bindEvents(service),
     audit: {
       listAuditEntries: (request, options) =>
         listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
@@ -176,6 +181,14 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
     getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),
+  };
+}
+
+function bindEvents({ events: { log, feed }, access: { namespaces } }: ConnectedService): EventFunctions {
+  return {
+    listEvents: (request, { sight = () => NO_SIGHT }) => listEvents({ log, namespaces }, request, { sight }),
+    watchEvents: (request, { sight = () => NO_SIGHT, ...options }) =>
+      watchEvents({ feed, namespaces }, request, { ...options, sight }),
   };
 }
 

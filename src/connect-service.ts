@@ -7,6 +7,7 @@ import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
@@ -21,6 +22,7 @@ import { JournalRecorder } from "./journal/journal-recorder.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
+import { createEventLog } from "./postgres/journal/event-log.ts";
 import { createJournal } from "./postgres/journal/journal.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createJournalWriter } from "./postgres/journal/journal-writer.ts";
@@ -32,6 +34,7 @@ import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { CommitPositions } from "./queries/commit-positions.ts";
+import { EventFeed, FEED_LIMITS } from "./queries/events/event-feed.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -74,6 +77,7 @@ export interface ConnectedService {
   /** What was done; from the primary, because an auditor wants the last of it. */
   journal: Journal;
   watches: UploadWatches;
+  events: { log: EventLog; feed: EventFeed };
   close(): Promise<void>;
 }
 
@@ -106,8 +110,7 @@ export async function connectService(
   const files = createFileRepository(pools);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
-  const links = createLinkRepository(pools);
-  const recorder = createRecorder(pools, log);
+  const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const jobs = startJobs({
     recorder,
     access,
@@ -135,6 +138,7 @@ export async function connectService(
     recorder,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
+    events: createEvents(pools, config),
     journal: createJournal(pools.queries),
     watches: createWatches(config, access),
     close: async () => {
@@ -162,6 +166,12 @@ function createWatches({ databaseBackoff: backoff }: Config, { uploads }: Connec
 function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
   const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
   return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
+}
+
+/** The events, as this process reads and follows them. */
+function createEvents({ commands }: DatabasePools, { databaseBackoff }: Config): ConnectedService["events"] {
+  const log = createEventLog(commands);
+  return { log, feed: new EventFeed({ log, backoff: databaseBackoff, limits: FEED_LIMITS }) };
 }
 
 /** Opens the access to all buckets. */

@@ -85,7 +85,7 @@ function recordReads(
   const record: RecordEntry = (entry, options) => recorder.record(entry, options);
   const namespaces = { get: () => ({ audit }) as never };
   const bound = {
-    ...{ uploads: {}, fileCommands: {}, namespaces: {}, audit: {} },
+    ...{ uploads: {}, fileCommands: {}, namespaces: {}, audit: {}, events: {} },
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {
@@ -113,7 +113,7 @@ function changeFile(pools: DatabasePools): Call {
       namespace,
       principal,
       actor,
-      method: "UpdateFile",
+      method: "UpdateFile" as const,
       requestId: crypto.randomUUID(),
       contentSha256,
     };

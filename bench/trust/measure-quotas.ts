@@ -102,7 +102,7 @@ async function commitAll({ catalogue, commits }: Repositories, namespace: string
         actor: ACTOR,
         method: "CreateUpload",
         requestId: uploadId,
-      };
+      } as const;
       return (await catalogue.create(input, { ...identity, contentSha256: new Uint8Array(32) })).upload;
     }),
   );

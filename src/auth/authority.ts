@@ -46,6 +46,11 @@ export class Authority {
     return this.#directory.freshen(namespace);
   }
 
+  /** The grants of a namespace, another object once they have changed; undefined when there is none of this name. */
+  grantsOf(namespace: string): object | undefined {
+    return this.#directory.grantsOf(namespace);
+  }
+
   /** The paths for which a caller has one of the roles. */
   scopeOf(caller: Caller, namespace: string, oneOf: readonly Role[]): PathScope {
     const grants = this.#directory.grantsOf(namespace);

@@ -17,6 +17,7 @@ import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflec
 import openapi from "../../gen/openapi.json" with { type: "json" };
 import { AuditService } from "../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
+import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
@@ -112,6 +113,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   GetResidencyReport: CALLERS,
   GetGrants: CALLERS,
   SetGrants: CALLERS,
+  ListEvents: CALLERS,
+  WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
@@ -140,8 +143,8 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
 };
 
 const SERVICES: readonly DescService[] = [
-  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, AuditService, ConfigurationService],
-  ...[Health, ServerReflection, ServerReflectionAlpha],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService, AuditService],
+  ...[ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
 ];
 const METHODS: readonly DescMethod[] = SERVICES.flatMap(({ methods }) => methods);
 /** Operations of the OpenAPI document, which the routes of REST are compared with elsewhere. */

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addAudit } from "./audit-command.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
+import { addEvents } from "./events-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
@@ -83,6 +84,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addFileCommands(program, terminal);
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
+  addEvents(program, terminal, { withConnection });
   addAudit(program, terminal, { withConnection, parseCount });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });

@@ -6,6 +6,7 @@ import { Addresses } from "./addresses.ts";
 import type { CallOptions } from "./call.ts";
 import { Credentials, type TokenSource } from "./credentials.ts";
 import { type DownloadOptions, download } from "./download.ts";
+import { createEventCalls, type EventCalls } from "./event-calls.ts";
 import { guessContentType } from "./guess-content-type.ts";
 import { openFileSource } from "./node-file-source.ts";
 import { parseAddresses } from "./parse-addresses.ts";
@@ -49,7 +50,7 @@ export type SluiceClientOptions = SessionOptions & {
   );
 
 /** The Node client: the unary calls, and the bytes. */
-export interface SluiceClient extends UnaryCalls {
+export interface SluiceClient extends UnaryCalls, EventCalls {
   /**
    * Uploads a file (by its path), bytes, or an async iterable, for instance standard input, to `path`. After a cut, files and
    * bytes continue from any byte, at the same or another address; an iterable continues from the bytes of it that are kept
@@ -142,6 +143,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
       return download(sign, destination, rest);
     },
     watchUpload: createUploadWatch(addresses, { renew }),
+    ...createEventCalls(addresses, { renew }),
     close() {
       closed.abort(new SluiceError("cancelled", "the client was closed", { reason: "CLIENT_CLOSED" }));
       for (const { session } of stations) session.abort();

@@ -4,18 +4,8 @@ import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
 import type { CallAddress, CallOptions } from "./call.ts";
-import {
-  createRetries,
-  FIRST_TRIES_MAX,
-  isRetryable,
-  RETRY_LIMITS_DEFAULT,
-  type RetryLimits,
-  type RetryOptions,
-} from "./retry-policy.ts";
-import { fromConnectError, SluiceError } from "./sluice-error.ts";
-
-/** The service sends something every 5 s. A stream that is silent for this long, in milliseconds, counts as cut. */
-const SILENCE_MAX_MS = 20_000;
+import { type FollowedStream, type FollowOptions, followStream } from "./follow-stream.ts";
+import type { RetryOptions } from "./retry-policy.ts";
 
 type WatchedState = "unspecified" | "open" | "completing" | "assembled" | "committed" | "aborted" | "expired";
 
@@ -52,12 +42,7 @@ export interface WatchedUpload {
 }
 
 /** Options of a watch. */
-export interface WatchOptions extends CallOptions {
-  retry?: Partial<RetryLimits>;
-  silenceMaxMs?: number;
-  /** Called at each failure after which the stream is opened again. */
-  onFailure?: (failure: SluiceError) => void;
-}
+export interface WatchOptions extends CallOptions, FollowOptions {}
 
 /**
  * Watches uploads over Connect transports, for Node and browsers: there is a report at once, at each change, and every 5 s.
@@ -68,56 +53,18 @@ export function createUploadWatch(
   addresses: Addresses<CallAddress>,
   { renew }: Pick<RetryOptions, "renew">,
 ): (uploadId: string, options?: WatchOptions) => AsyncGenerator<WatchedUpload, void, undefined> {
-  return async function* watchUpload(uploadId, options = {}) {
-    const { namespace = "default", signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
-    const route = addresses.route();
-    const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
-    let hasAnswered = false;
-    let retries = createRetries({ ...limits, triesMax }, { route, renew });
-    const open = (stop: AbortSignal) =>
-      createClient(UploadService, route.current.transport).watchUpload({ namespace, uploadId }, { signal: stop });
-    for (;;) {
-      try {
-        let reports = 0;
-        for await (const message of readStream(open, { signal, silenceMaxMs })) {
-          if (!hasAnswered) retries = createRetries(limits, { route, renew });
-          hasAnswered = true;
-          // The first report of a stream is no progress: a stream may be cut after its first report every time.
-          if (++reports > 1) retries.reset();
-          const report = toReport(message);
-          yield report;
-          if (isOutcome(report)) return;
-        }
-        throw lost("it ended before the outcome");
-      } catch (error) {
-        const failure = fromConnectError(error, signal);
-        if (isRetryable(failure)) options.onFailure?.(failure);
-        await retries.waitAfter(failure, { signal });
-      }
+  return async function* watchUpload(uploadId, { namespace = "default", ...options } = {}) {
+    const stream: FollowedStream<WatchUploadResponse> = {
+      open: (transport, signal) =>
+        createClient(UploadService, transport).watchUpload({ namespace, uploadId }, { signal }),
+      what: "the upload's progress",
+    };
+    for await (const message of followStream(addresses, stream, { ...options, renew })) {
+      const report = toReport(message);
+      yield report;
+      if (isOutcome(report)) return;
     }
   };
-}
-
-/** The messages of one stream, which is cancelled when nobody reads on. Time that the reader takes does not count as silence. */
-async function* readStream(
-  open: (stop: AbortSignal) => AsyncIterable<WatchUploadResponse>,
-  { signal, silenceMaxMs }: { signal: AbortSignal; silenceMaxMs: number },
-): AsyncGenerator<WatchUploadResponse, void, undefined> {
-  const stopping = new AbortController();
-  const messages = open(AbortSignal.any([signal, stopping.signal]))[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const timer = setTimeout(() => stopping.abort(lost(`it was silent for ${silenceMaxMs / 1000} s`)), silenceMaxMs);
-      const next = await messages.next().finally(() => clearTimeout(timer));
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } catch (error) {
-    throw stopping.signal.aborted ? stopping.signal.reason : error;
-  } finally {
-    stopping.abort();
-  }
 }
 
 function isOutcome({ state }: WatchedUpload): boolean {
@@ -139,10 +86,4 @@ function toReport(message: WatchUploadResponse): WatchedUpload {
     file,
     receipt,
   };
-}
-
-function lost(how: string): SluiceError {
-  return new SluiceError("unavailable", `the stream of the upload's progress was lost: ${how}`, {
-    reason: "CONNECTION_LOST",
-  });
 }

@@ -1,10 +1,11 @@
 import { expect } from "chai";
 import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { parseUuid, toCommandIdentity } from "./command-identity.ts";
+import type { Change } from "./deed.ts";
 import type { DomainError } from "./errors.ts";
 
 const REQUEST_ID = "0190A3B4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
-const identify = (content: readonly unknown[], method = "CreateUpload") =>
+const identify = (content: readonly unknown[], method: Change = "CreateUpload") =>
   toCommandIdentity(SAMPLE_CALLER, method, { namespace: "default", requestId: REQUEST_ID, content });
 const hash = (...content: unknown[]) => Buffer.from(identify(content).contentSha256).toString("hex");
 
@@ -46,7 +47,7 @@ describe("toCommandIdentity", () => {
 
   it("refuses what is no UUID, with an example", () => {
     for (const requestId of ["", "7", `${REQUEST_ID}0`, REQUEST_ID.replaceAll("-", ""), `{${REQUEST_ID}}`]) {
-      const attempt = () => toCommandIdentity(SAMPLE_CALLER, "m", { namespace: "n", requestId, content: [] });
+      const attempt = () => toCommandIdentity(SAMPLE_CALLER, "CopyFile", { namespace: "n", requestId, content: [] });
       expect(attempt).to.throw(requestId === "" ? "request_id is missing" : "request_id is not a UUID");
       try {
         attempt();

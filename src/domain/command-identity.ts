@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Caller, toRequester } from "./caller.ts";
-import { type Actor, type Deed, toActor } from "./deed.ts";
+import { type Actor, type Change, type Deed, toActor } from "./deed.ts";
 import { DomainError } from "./errors.ts";
 
 /** Who calls a command, where, under which request id: makes it repeatable. Unique per namespace, principal and method. */
@@ -12,7 +12,7 @@ export interface CommandIdentity {
   /** Who calls, for the journal: no part of the identity. */
   actor: Actor;
   /** Name of the method, for instance "CreateUpload". */
-  method: string;
+  method: Change;
   /** UUID, lower case. */
   requestId: string;
   /** SHA-256 of the request's meaning: the same id with other content is refused with REQUEST_ID_REUSED. */
@@ -27,7 +27,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  */
 export function toCommandIdentity(
   caller: Caller,
-  method: string,
+  method: Change,
   request: { namespace: string; requestId: string; content: readonly unknown[] },
 ): CommandIdentity {
   return {

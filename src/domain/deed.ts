@@ -14,10 +14,17 @@ export interface Actor {
   readonly requestId?: string | undefined;
 }
 
-/** One thing that somebody does. */
+/** What changes something: the name of the method, or of what the service does by itself. */
+export type Change =
+  | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload" | "CreateUploadToken")
+  | ("CopyFile" | "MoveFile" | "UpdateFile" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
+  | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
+  | ("CreateLink" | "RevokeLink" | "ForgetLink")
+  | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants");
+
+/** One change that somebody makes. */
 export interface Deed {
-  /** The name of the method, for instance "DeleteFile", or of what the service does by itself. */
-  readonly action: string;
+  readonly action: Change;
   readonly actor: Actor;
 }
 

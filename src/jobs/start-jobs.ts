@@ -3,7 +3,7 @@ import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
-import { numberEntries } from "../journal/number-entries.ts";
+import { NUMBERING_PACE, numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
@@ -21,8 +21,7 @@ const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
-/** How often the relay looks for entries of the journal that have no number yet, and how soon another replica takes over. */
-const NUMBERING = { everyMs: 100, looksMax: 600 };
+/** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
 /** How old an entry gets before it is written, when nobody waits for it. */
@@ -177,7 +176,7 @@ function toNumbering(relay: JournalRelay): LeasedJob {
     everyMs: 0,
     retryAfterMs: NUMBERING_DUE_CHECK_MS,
     run: async ({ signal }) => {
-      await numberEntries(relay, { ...NUMBERING, signal });
+      await numberEntries(relay, { ...NUMBERING_PACE, signal });
       return "";
     },
   };

@@ -9,6 +9,9 @@ export interface NumberingPace {
   looksMax: number;
 }
 
+/** A run of the relay is a minute of looks. */
+export const NUMBERING_PACE: NumberingPace = { everyMs: 50, looksMax: 1200 };
+
 /** Gives entries of the journal their numbers, again and again, until `signal` aborts. Rejects as the relay does. */
 export async function numberEntries(
   relay: Pick<JournalRelay, "numberNew">,

@@ -2,6 +2,7 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
+import { Bell } from "./bell.ts";
 import { isFinal, type UploadWatches, type WatchReport } from "./upload-watches.ts";
 
 /**
@@ -46,30 +47,5 @@ export async function* watchUpload(
     }
   } finally {
     leave();
-  }
-}
-
-/** Wakes the one who waits. A ring while nobody waits is kept. */
-class Bell {
-  #hasRung = false;
-  #wake: () => void = () => {};
-
-  ring(): void {
-    this.#hasRung = true;
-    this.#wake();
-  }
-
-  /** Resolves at the next ring, after the timeout or when the signal aborts. */
-  async wait({ timeoutMs, signal }: { timeoutMs?: number; signal: AbortSignal | undefined }): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const onAbort = () => resolve();
-    this.#wake = resolve;
-    if (this.#hasRung) resolve();
-    const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    await promise;
-    this.#hasRung = false;
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
   }
 }

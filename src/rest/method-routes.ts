@@ -21,7 +21,7 @@ import { fillRequestId } from "./request-id.ts";
 import { toRequestMessage } from "./request-message.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 import type { Route } from "./route-table.ts";
-import { streamLines } from "./stream-lines.ts";
+import { asLines, streamTexts } from "./stream-texts.ts";
 
 /** Serves one request. Errors are thrown before any part of an answer is sent. */
 export type Serve = (call: RestCall) => Promise<void>;
@@ -69,7 +69,7 @@ function toRoute(method: DescMethod, rule: HttpRule, options: MethodRoutesOption
     if (isUnary) await answerUnary(method as DescMethodUnary, rule, { ...options, call, message });
     else {
       const messages = options.calls.serverStream(method as DescMethodStreaming, message, call);
-      await streamLines(call, messages, toLine(method));
+      await streamTexts(call, messages, asLines(toLine(method)));
     }
   };
   return [{ httpMethod, template, serve }];

@@ -6,6 +6,7 @@ import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
 import { createDocumentation } from "./documentation.ts";
 import { endRequest } from "./end-request.ts";
+import { createEventStream } from "./event-stream.ts";
 import { createFileMedia } from "./file-media.ts";
 import { createMethodCalls } from "./method-calls.ts";
 import { createMethodRoutes, type Serve } from "./method-routes.ts";
@@ -41,21 +42,28 @@ export const createRestFace: OtherFace = (handlers, options) => {
 };
 
 const FILE_TEMPLATE = "/v1/namespaces/{namespace}/files/{path=**}";
+const EVENTS_TEMPLATE = "/v1/namespaces/{namespace}/events:watch";
 const PART_TEMPLATE = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
 
-/** The routes of the methods, and over them the routes that carry the bytes of files. */
+/** The routes of the methods, and over them those that carry the bytes of files, and events in a form of their own. */
 function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
   const calls = createMethodCalls(handlers);
   const methods = createMethodRoutes(handlers, { calls, ...options });
-  const metadata = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === FILE_TEMPLATE);
-  if (metadata === undefined) throw new Error(`no method is served at GET ${FILE_TEMPLATE}`);
-  const media = createFileMedia(options, { calls, serveMetadata: metadata.serve });
+  const media = createFileMedia(options, { calls, serveMetadata: findGet(methods, FILE_TEMPLATE) });
+  const events = createEventStream({ calls, serveLines: findGet(methods, EVENTS_TEMPLATE) });
   return [
     ...methods,
     { httpMethod: "GET", template: FILE_TEMPLATE, serve: media },
+    { httpMethod: "GET", template: EVENTS_TEMPLATE, serve: events },
     { httpMethod: "PUT", template: FILE_TEMPLATE, serve: createFilePut(options) },
     { httpMethod: "PUT", template: PART_TEMPLATE, serve: createPartPut(options) },
   ];
+}
+
+function findGet(methods: readonly Route<Serve>[], wanted: string): Serve {
+  const found = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === wanted);
+  if (found === undefined) throw new Error(`no method is served at GET ${wanted}`);
+  return found.serve;
 }
 
 /** A signal that aborts when the caller is gone before its answer is complete. */

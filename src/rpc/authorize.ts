@@ -14,8 +14,10 @@ import { isUuid } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
+import { authorizeEvents } from "./authorize-events.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { AuditFunctions } from "./services/audit-service.ts";
+import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
@@ -37,6 +39,7 @@ export interface BoundFunctions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  events: EventFunctions;
   audit: AuditFunctions;
 }
 
@@ -75,7 +78,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, audit }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, audit }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -93,6 +96,7 @@ export function authorizeFunctions(
     fileQueries: authorizeAll(fileQueries, gate),
     fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
+    events: authorizeEvents(events, authority),
     audit: authorizeAll(audit, gate),
   };
 }

@@ -25,6 +25,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     fileCommands: functions,
     namespaces: functions,
     audit: functions,
+    events: functions,
   };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
     record: (entry, options) => {

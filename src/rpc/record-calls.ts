@@ -38,7 +38,7 @@ interface Options {
 type Call = (request: Request, options: Options) => Promise<unknown>;
 type Stream = (request: Request, options: Options) => AsyncIterable<unknown>;
 
-const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>(["readFile", "watchUpload"]);
+const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>(["readFile", "watchUpload", "watchEvents"]);
 /** The message of a part is admitted before anybody knows what it is about. */
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);
 /** Methods about several namespaces, or about one that the caller must not hear of: the journal of the service has them. */
@@ -56,12 +56,13 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
   return {
     uploads: recordAll(uploads, recording),
     fileQueries: recordAll(fileQueries, recording),
     fileCommands: recordAll(fileCommands, recording),
     namespaces: recordAll(namespaces, recording),
+    events: recordAll(events, recording),
     audit: recordAll(audit, recording),
   };
 }

@@ -6,6 +6,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AuditService } from "../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
+import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
@@ -27,6 +28,7 @@ import { createCors } from "./listener/cors.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./listener/node-messages.ts";
 import { type AuditFunctions, createAuditService } from "./services/audit-service.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./services/configuration-service.ts";
+import { createEventService, type EventFunctions } from "./services/event-service.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
@@ -42,6 +44,7 @@ export interface ApiOptions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  events: EventFunctions;
   audit: AuditFunctions;
   configurations: ConfigurationFunctions;
   /**
@@ -98,6 +101,7 @@ const SERVICES = [
   FileQueryService,
   FileCommandService,
   NamespaceService,
+  EventService,
   AuditService,
   ConfigurationService,
 ];
@@ -147,6 +151,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
+    .service(EventService, createEventService(options.events), gates.call)
     .service(AuditService, createAuditService(options.audit), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)

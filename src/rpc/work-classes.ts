@@ -2,6 +2,7 @@ import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import type { BoundFunctions } from "./authorize.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { AuditFunctions } from "./services/audit-service.ts";
+import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
@@ -106,6 +107,8 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
   setGrants: "commands",
 };
 
+/** A watch has limits of its own. */
+const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
 /** A page of entries reads as many as a filtered read does. */
 const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
 
@@ -121,6 +124,7 @@ export interface ApiFunctions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  events: EventFunctions;
   audit: AuditFunctions;
 }
 
@@ -129,12 +133,13 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
     namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
+    events: limitFunctions(events, EVENT_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
   };
 }

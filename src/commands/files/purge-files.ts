@@ -136,7 +136,7 @@ async function purgeOne(
   const identity = identify(file);
   try {
     if (file.deleteTime === undefined && file.supersedeTime === undefined) {
-      const deletion = { ...identity, method: "PurgeFiles/delete" };
+      const deletion: CommandIdentity = { ...identity, method: "PurgeFiles/delete" };
       await files.delete(name, path, { identity: deletion, retentionMs, ifGenerationMatch: generation });
     }
     const marked = await files.beginPurge(name, path, { identity, generation });

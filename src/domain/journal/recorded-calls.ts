@@ -54,7 +54,9 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
-} as const satisfies Record<RuledMethod | NamespaceMethod, Recorded>;
+  listEvents: "summed",
+  watchEvents: "summed",
+} as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;
 
 /** A method of RECORDED_CALLS. */
 export type RecordedMethod = keyof typeof RECORDED_CALLS;

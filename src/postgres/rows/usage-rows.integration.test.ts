@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
+import type { Change } from "../../domain/deed.ts";
 import type { Quotas } from "../../domain/namespaces/quotas.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import {
@@ -62,7 +63,7 @@ describe("the usage of a namespace", () => {
       object: sampleObject(upload, { sizeBytes }),
     });
   const purge = async (path: string) => {
-    const identity = (method: string) => nextIdentity({ method });
+    const identity = (method: Change) => nextIdentity({ method });
     await subject.files.delete("default", path, { identity: identity("DeleteFile"), retentionMs: 1 });
     const file = await subject.files.beginPurge("default", path, { identity: identity("PurgeFile") });
     await subject.files.endPurges("default", [file.fileId]);

@@ -1,6 +1,7 @@
 import { type DescFile, getOption, type JsonObject } from "@bufbuild/protobuf";
 import { http } from "../../../gen/google/api/annotations_pb.ts";
 import { addByteRoutes } from "./add-byte-routes.ts";
+import { addEventStream } from "./add-event-stream.ts";
 import { createOperation, POSITION } from "./create-operation.ts";
 import { describe } from "./describe.ts";
 import { addExample } from "./examples.ts";
@@ -56,6 +57,7 @@ export function createDocument(
     }
   }
   addByteRoutes(paths);
+  addEventStream(paths);
   for (const operation of Object.values(paths).flatMap((one) => Object.values(one)))
     addExample(operation as JsonObject);
   return {

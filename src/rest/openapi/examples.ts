@@ -55,6 +55,8 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   },
   CompleteUpload: { parameters: NAMESPACE, body: {} },
   AbortUpload: { parameters: NAMESPACE, body: {} },
+  ListEvents: { parameters: NAMESPACE },
+  WatchEvents: { parameters: NAMESPACE },
   CreateNamespace: { body: { name: "legal", bucket: "my-legal-files", region: "eu-central-1" } },
   GetNamespace: { parameters: NAMESPACE },
   ListNamespaces: {},

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { http } from "../../../gen/google/api/annotations_pb.ts";
 import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
+import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
@@ -34,12 +35,8 @@ describe("the OpenAPI document", () => {
   it("has every method that has a route, and says what each of them does", () => {
     const operations = listOperations();
     const services = [
-      UploadService,
-      FileQueryService,
-      FileCommandService,
-      NamespaceService,
-      AuditService,
-      ConfigurationService,
+      ...[UploadService, FileQueryService, FileCommandService, NamespaceService],
+      ...[EventService, AuditService, ConfigurationService],
     ];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),
@@ -50,6 +47,12 @@ describe("the OpenAPI document", () => {
       ...byHand,
     ]);
     for (const { summary } of operations) expect(summary).to.be.a("string").and.not.equal("");
+  });
+
+  it("has both forms of a watch of events", () => {
+    const { parameters, responses } = document.paths["/v1/namespaces/{namespace}/events:watch"].get;
+    expect(Object.keys(responses[200].content)).to.have.members(["application/x-ndjson", "text/event-stream"]);
+    expect(parameters.map((one: { name: string }) => one.name)).to.include("Last-Event-ID");
   });
 
   it("has each variable of a path as a parameter of it, once", () => {

@@ -4,6 +4,7 @@ import type { PathScope } from "../../domain/access/path-scope.ts";
 import { refuseMethod } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
+import type { EventSight } from "../../queries/events/event-sight.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 
@@ -19,6 +20,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** The paths that the answer of a list may show. A list that gets none is refused: see `requireScope`. */
   scope?: PathScope;
+  /** What of events the caller may see at the moment; it throws once that is nothing. No event is shown without it. */
+  sight?: (() => EventSight) | undefined;
   /** Whether a list of namespaces may show the one of that name. */
   isShown?: (namespace: string) => boolean;
 }

@@ -46,6 +46,7 @@ describe("the standard services", () => {
         "sluice.v1.FileQueryService",
         "sluice.v1.FileCommandService",
         "sluice.v1.NamespaceService",
+        "sluice.v1.EventService",
         "sluice.v1.AuditService",
         "sluice.v1.ConfigurationService",
       ]);
@@ -119,6 +120,7 @@ describe("the standard services", () => {
           "grpc.reflection.v1alpha.ServerReflection",
           "sluice.v1.AuditService",
           "sluice.v1.ConfigurationService",
+          "sluice.v1.EventService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",
           "sluice.v1.NamespaceService",

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { Change } from "../../domain/deed.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { type File, toFileEtag } from "../../domain/files/file.ts";
 import {
@@ -12,7 +13,7 @@ import {
 
 /** The contract of every FileRepository about changes that name an etag. */
 export function fileEtagsContract(subject: () => RepositorySubject): void {
-  const identify = (method: string) => ({ identity: nextIdentity({ method }) });
+  const identify = (method: Change) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, etag?: string) =>
     subject().files.delete("default", path, {
       ...identify("DeleteFile"),

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { Change } from "../../domain/deed.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { FileRetention } from "../../domain/files/file-retention.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
@@ -13,7 +14,7 @@ import {
 
 /** The contract of every FileRepository about files whose bytes are removed for good. */
 export function filePurgeContract(subject: () => RepositorySubject): void {
-  const identify = (method: string) => ({ identity: nextIdentity({ method }) });
+  const identify = (method: Change) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, retentionMs = RETENTION_MS) =>
     subject().files.delete("default", path, { ...identify("DeleteFile"), retentionMs });
   const purge = (path: string, options: { generation?: number } = {}) =>

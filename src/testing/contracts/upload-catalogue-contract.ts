@@ -57,7 +57,12 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
     const { catalogue } = subject().uploads;
     const identity = nextIdentity();
     const { upload } = await catalogue.create(newUpload(), identity);
-    for (const other of [{ namespace: "other" }, { principal: "dev:other" }, { method: "CopyFile" }]) {
+    const others: Partial<CommandIdentity>[] = [
+      { namespace: "other" },
+      { principal: "dev:other" },
+      { method: "CopyFile" },
+    ];
+    for (const other of others) {
       const mine = { ...identity, ...other, contentSha256: Buffer.alloc(32, 1) };
       expect(await catalogue.findCreated(mine)).to.equal(undefined);
       const { created, upload: made } = await catalogue.create(newUpload({ namespace: mine.namespace }), mine);
@@ -208,7 +213,8 @@ function requestsContract(subject: () => RepositorySubject): void {
     await note(identity, uploadId);
     const another = { ...identity, contentSha256: Buffer.alloc(32, 1) };
     await note({ ...another, namespace: "other" }, elsewhere.uploadId);
-    for (const other of [{ method: "AbortUpload" }, { principal: "dev:other" }]) {
+    const others: Partial<CommandIdentity>[] = [{ method: "AbortUpload" }, { principal: "dev:other" }];
+    for (const other of others) {
       await note({ ...another, ...other }, uploadId);
     }
   });

@@ -30,6 +30,7 @@ export interface ApiFunctions {
   fileQueries?: Partial<ApiOptions["fileQueries"]>;
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
   namespaces?: Partial<ApiOptions["namespaces"]>;
+  events?: Partial<ApiOptions["events"]>;
   audit?: Partial<ApiOptions["audit"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
@@ -58,6 +59,7 @@ export async function openApiServer(
     fileQueries: withDefects(functions.fileQueries),
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
+    events: withDefects(functions.events),
     audit: withDefects(functions.audit),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,

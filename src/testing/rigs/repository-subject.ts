@@ -37,7 +37,7 @@ export function nextPath(): string {
 /** A command that was not sent before. */
 export function nextIdentity(overrides: Partial<CommandIdentity> = {}): CommandIdentity {
   const contentSha256 = Buffer.alloc(32, 7);
-  const named = { namespace: "default", principal: "dev:tester", actor: TEST_ACTOR, method: "CreateUpload" };
+  const named = { namespace: "default", principal: "dev:tester", actor: TEST_ACTOR, method: "CreateUpload" } as const;
   return { ...named, requestId: nextUuid(), contentSha256, ...overrides };
 }
 

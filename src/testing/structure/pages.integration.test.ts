@@ -107,6 +107,35 @@ describe("the examples of the pages", function () {
     expect(paths).to.deep.equal([["seen/LICENSE"], []]);
   });
 
+  it("let curl list and follow events", async function () {
+    if ((await findProgram("curl")) === undefined) this.skip();
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("events", "Server-Sent Events", "sh")]);
+    expect(stdout).to.match(
+      /^id: [0-9a-f-]{36}\.\d+\nevent: sluice\.file\.committed\.v1\ndata: \{"id":.*"subject":"events\/LICENSE"/m,
+    );
+  });
+
+  it("let a program follow events over its kills: none is lost, and the one that it is at may come again", async () => {
+    const code = testedBlock("events", "A consumer in TypeScript", "ts");
+    const args = ["--input-type=module-typescript", "--eval", code, "--", "follow.ts", join(directory, "cursor.txt")];
+    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    const seen: string[] = [];
+    for (const path of ["followed/1", "followed/2", "followed/3"]) {
+      const child = start(process.execPath, args);
+      const closed = once(child, "close");
+      await client.upload(new Uint8Array([1]), path);
+      for await (const line of createInterface({ input: child.stdout })) {
+        seen.push(line);
+        if (line.endsWith(` ${path}`)) child.kill("SIGTERM");
+      }
+      await closed;
+    }
+    client.close();
+    expect([...new Set(seen.filter((line) => line.includes("followed/")))]).to.deep.equal(
+      [1, 2, 3].map((nth) => `sluice.file.committed.v1 followed/${nth}`),
+    );
+  });
+
   it("let sluice label, search, and list folders and generations", async () => {
     const stdout = await run("bash", [
       "-euo",

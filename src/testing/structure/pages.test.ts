@@ -5,6 +5,7 @@ import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
+import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
@@ -50,8 +51,8 @@ function tableOf(page: string, heading: string): Map<string, string[]> {
 const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
-  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, AuditService, ConfigurationService],
-  ...[Health, ServerReflection],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService],
+  ...[AuditService, ConfigurationService, Health, ServerReflection],
 ];
 
 describe("the README and the pages of docs/", () => {

@@ -57,7 +57,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ["node:stream"],
     inner: {
       ".": ["uploads", "namespaces"],
-      access: ["."],
+      access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
       journal: [".", "access", "filter", "namespaces"],
@@ -77,6 +77,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   queries: {
     imports: ["domain"],
     packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
+    inner: { events: ["."] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
