@@ -1,10 +1,12 @@
-// `npm run bench:journal` measures the journal: whether entries are lost or out of order under kills, and how fast they are numbered.
+// `npm run bench:journal` measures the journal: whether entries are lost or out of order under kills, how fast they are numbered, and what
+// they cost.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
+import { measureReads } from "./journal/measure-reads.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
@@ -30,6 +32,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       ...(await measureKills(stage.directory, options, report)),
       ...(await measureFeed(stage.directory, options, report)),
       ...(await measureRelay(stage.directory, options, report)),
+      ...(await measureReads(stage.directory, report)),
     ];
     const machine = describeMachine();
     if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);

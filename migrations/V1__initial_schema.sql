@@ -13,6 +13,8 @@ CREATE TABLE namespace (
   download_url_lifetime_max_ms bigint NOT NULL CHECK (download_url_lifetime_max_ms > 0),
   part_url_lifetime_max_ms bigint NOT NULL CHECK (part_url_lifetime_max_ms > 0),
   link_lifetime_max_ms bigint NOT NULL CHECK (link_lifetime_max_ms > 0),
+  -- Whether answers wait until the journal says them.
+  audit text NOT NULL CHECK (audit IN ('best-effort', 'required')),
   -- Quotas of all callers together, and of each principal; null: none.
   requests_per_second_max bigint CHECK (requests_per_second_max > 0),
   bytes_per_day_max bigint CHECK (bytes_per_day_max >= 0),

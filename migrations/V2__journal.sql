@@ -33,6 +33,8 @@ CREATE TABLE journal_entry (
   token_id uuid,
   request_id uuid,
   trace_id text,
+  -- When it happened, or the first of what the entry sums; NULL: at entry_time.
+  first_time timestamptz,
   -- How often it happened: reads of ten seconds are one entry.
   times bigint NOT NULL DEFAULT 1 CHECK (times >= 1),
   PRIMARY KEY (entry_time, entry_id)
@@ -213,6 +215,70 @@ BEGIN
 END
 $$;
 SELECT journal_make_partitions(2);
+
+-- Drops the partitions of the months that ended longer than "kept" ago, and returns how many months those were. A month stays when
+-- one of its entries has no number, or while a transaction is open that began before its end. Whoever is to be dropped is locked
+-- first: nobody writes into it from then on. A lock that is not free within 100 ms is left to another try, because everybody who
+-- writes into the journal waits behind whoever waits for it.
+CREATE FUNCTION journal_drop_partitions(kept interval) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '100ms' AS $$
+DECLARE
+  month text;
+  month_end timestamptz;
+  has_left boolean;
+  dropped integer := 0;
+BEGIN
+  IF kept < interval '30 days' THEN
+    RAISE EXCEPTION 'journal_drop_partitions keeps 30 days at least, and was told to keep %', kept;
+  END IF;
+  FOR month IN
+    SELECT right(c.relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'journal_entry'::regclass ORDER BY c.relname
+  LOOP
+    month_end := (to_date(month, 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC';
+    EXIT WHEN month_end > now() - kept;
+    EXIT WHEN EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.xact_start < month_end);
+    BEGIN
+      EXECUTE format('LOCK TABLE %I, %I, %I IN SHARE MODE',
+        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month);
+      EXECUTE format('SELECT EXISTS (SELECT FROM %I e WHERE NOT EXISTS (
+          SELECT FROM %I n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id))',
+        'journal_entry_' || month, 'journal_number_' || month) INTO has_left;
+      EXIT WHEN has_left;
+      EXECUTE format('DROP TABLE %I, %I, %I',
+        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month);
+      dropped := dropped + 1;
+    EXCEPTION WHEN lock_not_available THEN
+      EXIT;
+    END;
+  END LOOP;
+  RETURN dropped;
+END
+$$;
+
+-- Gives a role what the service needs, and no more: it can neither change nor delete entries, nor any table's form. Partitions have
+-- no rights of their own: who writes into the journal does so by its tables.
+REVOKE EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions FROM PUBLIC;
+CREATE FUNCTION grant_to_service(service_role text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  schema text := current_schema();
+  relation text;
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, service_role);
+  EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %I', schema, service_role);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions TO %I', service_role);
+  FOR relation IN
+    SELECT c.relname FROM pg_class c
+    WHERE c.relnamespace = schema::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  LOOP
+    EXECUTE format('GRANT %s ON %I TO %I', CASE
+      WHEN relation = 'flyway_schema_history' THEN 'SELECT'
+      WHEN relation IN ('journal_entry', 'journal_personal', 'journal_number', 'journal_look') THEN 'SELECT, INSERT'
+      ELSE 'SELECT, INSERT, UPDATE, DELETE'
+    END, relation, service_role);
+  END LOOP;
+END
+$$;
 
 -- Commit positions: whoever has just committed inserts a mark. Marks become visible on a replica after all that was committed
 -- before they were drawn, so a replica that shows this mark, or a greater one, shows the change.

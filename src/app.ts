@@ -3,6 +3,7 @@ import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
 import { createPurposeSigner } from "./auth/purpose-signer.ts";
+import { recordFailures } from "./auth/record-failures.ts";
 import { type Authentication, startAuthentication } from "./auth/start-authentication.ts";
 import { formatUploadToken, UPLOAD_TOKEN_PURPOSE } from "./auth/upload/upload-token-form.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
@@ -12,6 +13,7 @@ import { readTlsFiles, type TlsFiles } from "./config/tls-files.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
+import type { RecordEntry } from "./domain/journal/new-entry.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
 import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
 import type { Siblings } from "./domain/siblings.ts";
@@ -69,15 +71,15 @@ const CONNECT_RETRY_MS = 1000;
  * port or cannot read the TLS files.
  */
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
-  const { siblings } = options;
+  const { siblings, slots = new OwnSlots(config.uploadsMax) } = options;
   const { trustedProxies } = config;
-  const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const degrade: Readiness["degrade"] = (component, problem) => readiness.degrade(component, problem);
   const uploadTokens = toUploadTokens(config);
-  const authentication = await letCallersIn(config, { known: options.authenticate, uploadTokens, degrade, log });
-  const stopping = new AbortController();
   let service: ConnectedService | undefined;
+  const letting = { known: options.authenticate, uploadTokens, degrade, log, recorder: () => service?.recorder };
+  const authentication = await letCallersIn(config, letting);
+  const stopping = new AbortController();
   const budget = new MemoryBudget(config.budgetBytes, {
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
@@ -144,12 +146,16 @@ async function letCallersIn(
     uploadTokens: ReturnType<typeof toUploadTokens>;
     degrade: Readiness["degrade"];
     log: Logger;
+    /** Undefined until the database has answered. */
+    recorder: () => ConnectedService["recorder"] | undefined;
   },
 ): Promise<Authentication> {
-  const { uploadTokens, degrade, log } = options;
+  const { uploadTokens, degrade, log, recorder } = options;
   const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade, trustedProxies });
   const known = addAddress(options.known ?? authenticate, { trustedProxies });
-  return { authenticate: logFailures(known, { log, trustedProxies }), stop };
+  const record: RecordEntry = (entry, options) => recorder()?.record(entry, options);
+  const recorded = recordFailures(known, { record, trustedProxies, now: () => new Date() });
+  return { authenticate: logFailures(recorded, { log, trustedProxies }), stop };
 }
 
 /** Opens the port. Where it has TLS, it can be served by other files while it is open. */

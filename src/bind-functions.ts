@@ -24,6 +24,7 @@ import type { ConnectedService } from "./connect-service.ts";
 import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
 import type { Caller } from "./domain/caller.ts";
 import type { CommitPosition } from "./domain/commit-position.ts";
+import type { RecordEntry } from "./domain/journal/new-entry.ts";
 import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
@@ -46,6 +47,7 @@ import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { recordCalls } from "./rpc/record-calls.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
@@ -68,7 +70,8 @@ export interface BindOptions {
 
 /**
  * The functions of the API with all that they work with. A call first waits for its turn among others of its class, so that
- * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
+ * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at. Its entry in
+ * the journal comes last, when the turn is over: who waits for an entry keeps nobody from work.
  */
 export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, positions } = service;
@@ -76,13 +79,16 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const authority = new Authority(service.directory, options);
   const bound = bindAll(service, { ...options, limiters, authority });
   const quotas = new RequestQuotas(options.requests);
-  const { uploads, ...others } = authorizeFunctions(bound.functions, authority, {
+  const authorized = authorizeFunctions(bound.functions, authority, {
     paths: service.paths,
     admitRequest: (namespace, { principal }, call) => {
       const known = service.directory.get(namespace);
       return known && quotas.admit(known, principal, call);
     },
   });
+  const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
+  const recording = { record, namespaces: service.directory, now: () => new Date() };
+  const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
@@ -90,7 +96,7 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
     ...others,
     uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
   };
-  return { functions: limitWork(functions, limiters), writing, openLink: bound.openLink };
+  return { functions, writing, openLink: bound.openLink };
 }
 
 function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {

@@ -17,12 +17,15 @@ import type { Siblings } from "./domain/siblings.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createResidencyWatch } from "./jobs/watch-residency.ts";
+import { EntryQueue } from "./journal/entry-queue.ts";
+import { JournalRecorder } from "./journal/journal-recorder.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
 import { createEventLog } from "./postgres/journal/event-log.ts";
 import { createJournal } from "./postgres/journal/journal.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
+import { createJournalWriter } from "./postgres/journal/journal-writer.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
@@ -68,6 +71,8 @@ export interface ConnectedService {
   primaryFiles: FileRepository;
   copyFile: FileCopier;
   positions: CommitPositions;
+  /** Records what changes nothing. */
+  recorder: JournalRecorder;
   links: ReturnType<typeof createLinkRepository>;
   /** What was done; from the primary, because an auditor wants the last of it. */
   journal: Journal;
@@ -105,8 +110,9 @@ export async function connectService(
   const files = createFileRepository(pools);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
-  const links = createLinkRepository(pools);
+  const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const jobs = startJobs({
+    recorder,
     access,
     files: primaryFiles,
     check,
@@ -114,6 +120,7 @@ export async function connectService(
     log,
     leases: createJobLeases(pools.commands),
     relay: createJournalRelay(pools.commands),
+    journalDays: config.journalDays,
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetMarks: (options) => marks.forget(options),
@@ -128,24 +135,37 @@ export async function connectService(
     files,
     primaryFiles,
     positions,
+    recorder,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
     journal: createJournal(pools.queries),
-    watches: new UploadWatches({
-      catalogue: access.uploads.catalogue,
-      backoff: config.databaseBackoff,
-      limits: WATCH_LIMITS,
-    }),
+    watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
       directory.stop();
       await jobs.stop();
+      await drain(recorder, log);
       await checked;
       await pools.end();
     },
   };
+}
+
+/** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
+async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
+  await recorder.drain().catch((error) => log.error({ error }, "the last entries of the journal are lost"));
+}
+
+function createWatches({ databaseBackoff: backoff }: Config, { uploads }: ConnectedService["access"]): UploadWatches {
+  return new UploadWatches({ catalogue: uploads.catalogue, backoff, limits: WATCH_LIMITS });
+}
+
+/** Records what changes nothing. */
+function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
+  const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
+  return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
 }
 
 /** The events, as this process reads and follows them. */

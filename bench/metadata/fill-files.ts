@@ -16,8 +16,8 @@ export async function fillFiles(url: string, rows: number, report: (what: string
     const rebuild = await takeIndexesAway(client);
     await client.query(
       `INSERT INTO namespace (name, bucket, region, key_prefix, allowed_regions, file_size_max_bytes, retention_ms,
-        retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, version)
-      VALUES ('default', 'bench', 'us-east-1', '', '{us-east-1}', 5368709120000, 2592000000, 0, 900000, 3600000, 604800000, 1)`,
+        retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, audit, version)
+      VALUES ('default', 'bench', 'us-east-1', '', '{us-east-1}', 5368709120000, 2592000000, 0, 900000, 3600000, 604800000, 'best-effort', 1)`,
     );
     await client.query("ALTER TABLE file DISABLE TRIGGER USER, SET (autovacuum_enabled = off)");
     await insertFiles(url, rows, report);

@@ -31,6 +31,7 @@ const NAMESPACE = {
   downloadUrlLifetimeMaxMs: 900_000,
   partUrlLifetimeMaxMs: 900_000,
   linkLifetimeMaxMs: 900_000,
+  audit: "best-effort" as const,
 };
 
 const deadlocksRow = z.object({ deadlocks: z.int() });

@@ -73,8 +73,8 @@ export class Authority {
     const { namespace, path, toNotFound } = subject;
     if (caller.uploadToken !== undefined) return this.#findTokenRefusal(caller.uploadToken, subject);
     if (isInScope(this.scopeOf(caller, namespace, oneOf), path)) return undefined;
-    if (!this.isVisible(caller, namespace)) return namespaceNotFound(namespace);
-    if (!isInScope(this.scopeOf(caller, namespace, ["reader"]), path)) return toNotFound();
+    if (!this.isVisible(caller, namespace)) return hide(namespaceNotFound(namespace));
+    if (!isInScope(this.scopeOf(caller, namespace, ["reader"]), path)) return hide(toNotFound());
     return toDenied(`you may read ${JSON.stringify(path)} in namespace ${namespace}`, oneOf);
   }
 
@@ -110,7 +110,7 @@ export class Authority {
   requireScope(caller: Caller, oneOf: readonly Role[], namespace: string): PathScope {
     const scope = this.scopeOf(caller, namespace, oneOf);
     if (scope.length > 0) return scope;
-    if (!this.isVisible(caller, namespace)) throw namespaceNotFound(namespace);
+    if (!this.isVisible(caller, namespace)) throw hide(namespaceNotFound(namespace));
     throw toDenied(`you have a role in namespace ${namespace}`, oneOf);
   }
 
@@ -133,10 +133,15 @@ export class Authority {
     if (!isThere) throw namespaceNotFound(namespace);
     if (this.mayManage(caller, method, namespace)) return;
     const isKnown = method === "createNamespace" || this.isVisible(caller, namespace) || this.isServiceAdmin(caller);
-    if (!isKnown) throw namespaceNotFound(namespace);
+    if (!isKnown) throw hide(namespaceNotFound(namespace));
     const roles = NAMESPACE_RULES[method].join(" or ").replace("service-admin", "an entry in SLUICE_ADMINS");
     throw denied(`this needs ${roles}; ask whoever runs the service or the namespace`);
   }
+}
+
+/** To the caller it is as if it were not there; the journal says that they were denied. */
+function hide(notFound: DomainError): DomainError {
+  return notFound.hiding("PERMISSION_DENIED");
 }
 
 function toDenied(what: string, oneOf: readonly Role[]): DomainError {

@@ -1,6 +1,6 @@
 import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Namespace, UsedBytes } from "../../gen/sluice/v1/namespace_service_pb.ts";
-import type { NamespaceLimits } from "../client/namespace-calls.ts";
+import { fromAuditPolicy, type NamespaceLimits } from "../client/namespace-calls.ts";
 import { type ServiceOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import { formatBytes } from "./human-units.ts";
@@ -20,6 +20,7 @@ interface LimitOptions {
   downloadUrlMax?: number;
   partUrlMax?: number;
   linkMax?: number;
+  audit?: "best-effort" | "required";
   quotaRequests?: Quota;
   quotaDay?: Quota;
   quotaStorage?: Quota;
@@ -135,6 +136,7 @@ function toLimits(options: LimitOptions): NamespaceLimits {
     downloadUrlLifetimeMaxMs: options.downloadUrlMax,
     partUrlLifetimeMaxMs: options.partUrlMax,
     linkLifetimeMaxMs: options.linkMax,
+    audit: options.audit,
     requestsPerSecondMax: toQuota(options.quotaRequests),
     bytesPerDayMax: toQuota(options.quotaDay),
     storedBytesMax: toQuota(options.quotaStorage),
@@ -170,6 +172,7 @@ function toJson(namespace: Namespace): Record<string, unknown> {
     downloadUrlLifetimeMaxSeconds: toSeconds(namespace.downloadUrlLifetimeMax),
     partUrlLifetimeMaxSeconds: toSeconds(namespace.partUrlLifetimeMax),
     linkLifetimeMaxSeconds: toSeconds(namespace.linkLifetimeMax),
+    audit: fromAuditPolicy(namespace),
     ...toQuotas(namespace),
     etag,
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseLifetime } from "./parse-lifetime.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -84,6 +84,9 @@ function withLimits(command: Command, { parseCount }: Common): Command {
     .option("--download-url-max <time>", "longest life of a presigned URL for a file: 15m", parseLifetime)
     .option("--part-url-max <time>", "longest life of a presigned URL for a part: 1h", parseLifetime)
     .option("--link-max <time>", "longest life of a link: 7d", parseLifetime)
+    .addOption(
+      new Option("--audit <policy>", "whether answers wait for the journal").choices(["best-effort", "required"]),
+    )
     .option("--quota-requests <count>", "requests a second and replica; none for no quota", parseQuota)
     .option("--quota-day <bytes>", "bytes uploaded a day (UTC); none for no quota", parseQuota)
     .option("--quota-storage <bytes>", "bytes kept; none for no quota", parseQuota)

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  AuditPolicy,
   type GetUsageResponse,
   type Namespace,
   type NamespaceSchema,
@@ -35,6 +36,8 @@ export interface NamespaceLimits {
   downloadUrlLifetimeMaxMs?: number;
   partUrlLifetimeMaxMs?: number;
   linkLifetimeMaxMs?: number;
+  /** Whether answers wait until the journal says them. */
+  audit?: "best-effort" | "required";
   /** Requests a second, of all callers together. A quota that is null is lifted, and so does not exist. */
   requestsPerSecondMax?: number | null;
   /** Bytes that all callers upload in a day. */
@@ -149,6 +152,7 @@ const FIELDS = {
   downloadUrlLifetimeMaxMs: "download_url_lifetime_max",
   partUrlLifetimeMaxMs: "part_url_lifetime_max",
   linkLifetimeMaxMs: "link_lifetime_max",
+  audit: "audit",
   requestsPerSecondMax: "requests_per_second_max",
   bytesPerDayMax: "bytes_per_day_max",
   storedBytesMax: "stored_bytes_max",
@@ -156,6 +160,13 @@ const FIELDS = {
   principalBytesPerDayMax: "principal_bytes_per_day_max",
   principalStoredBytesMax: "principal_stored_bytes_max",
 } as const satisfies Record<keyof NamespaceLimits, string>;
+
+/** The policy of a namespace for its journal, as NamespaceLimits names it. */
+export function fromAuditPolicy({ audit }: Pick<Namespace, "audit">): NonNullable<NamespaceLimits["audit"]> {
+  return audit === AuditPolicy.REQUIRED ? "required" : "best-effort";
+}
+
+const AUDIT_POLICIES = { "best-effort": AuditPolicy.BEST_EFFORT, required: AuditPolicy.REQUIRED } as const;
 
 function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof NamespaceSchema> {
   const toDuration = (ms: number | undefined) => (ms === undefined ? undefined : durationFromMs(ms));
@@ -168,6 +179,7 @@ function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof Namespa
     downloadUrlLifetimeMax: toDuration(limits.downloadUrlLifetimeMaxMs),
     partUrlLifetimeMax: toDuration(limits.partUrlLifetimeMaxMs),
     linkLifetimeMax: toDuration(limits.linkLifetimeMaxMs),
+    audit: limits.audit && AUDIT_POLICIES[limits.audit],
     requestsPerSecondMax: toQuota(limits.requestsPerSecondMax),
     bytesPerDayMax: toQuota(limits.bytesPerDayMax),
     storedBytesMax: toQuota(limits.storedBytesMax),

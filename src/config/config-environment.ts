@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  AUDIT_POLICIES,
   NAMESPACE_FORMS,
   NAMESPACE_MAXIMA,
   PARTS_MAX,
@@ -119,6 +120,10 @@ export const ENVIRONMENT = {
   SLUICE_PART_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: NAMESPACE_MAXIMA.partUrlSeconds }).default(3600),
   /** Longest life of a link, in seconds. */
   SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: NAMESPACE_MAXIMA.linkSeconds }).default(604_800),
+  /** How long entries of the journal are kept; they go by whole months. */
+  SLUICE_JOURNAL_DAYS: wholeNumber("days", { min: 30, max: NAMESPACE_MAXIMA.keptDays }).default(400),
+  /** Whether answers wait until the journal says them. */
+  SLUICE_AUDIT: z.enum(AUDIT_POLICIES).default("best-effort"),
   /** The URL at which people reach this service, for links; when unset, the address that the service listens on. */
   SLUICE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })

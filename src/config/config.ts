@@ -202,7 +202,10 @@ function toConfig(env: Environment) {
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
       partUrlLifetimeMaxMs: env.SLUICE_PART_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
+      audit: env.SLUICE_AUDIT,
     },
+    /** How long entries of the journal are kept, in days. */
+    journalDays: env.SLUICE_JOURNAL_DAYS,
     /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Memory of a worker for the bytes of parts. */

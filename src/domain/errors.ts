@@ -82,6 +82,7 @@ export type ErrorReason =
   | "STORAGE_FULL"
   | "DATABASE_UNAVAILABLE"
   | "DATABASE_FULL"
+  | "AUDIT_UNAVAILABLE"
   | "CALLER_GONE"
   | "INTERNAL";
 
@@ -96,6 +97,8 @@ export interface ErrorContext {
   field?: string;
   /** When trying again may work, in milliseconds. */
   retryAfterMs?: number;
+  /** What the journal says where the caller must not know the reason; the caller never hears it. */
+  hidden?: ErrorReason;
 }
 
 /**
@@ -110,6 +113,7 @@ export class DomainError extends Error {
   readonly details: Readonly<Record<string, string | number>>;
   readonly field: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly hidden: ErrorReason | undefined;
 
   constructor(code: ErrorCode, message: string, context: ErrorContext) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -118,6 +122,7 @@ export class DomainError extends Error {
     this.details = context.details ?? {};
     this.field = context.field;
     this.retryAfterMs = context.retryAfterMs;
+    this.hidden = context.hidden;
   }
 
   /** The same error with more details, for instance the durable offset that every upload error carries. */
@@ -130,14 +135,20 @@ export class DomainError extends Error {
     return this.#copy({ message });
   }
 
-  #copy(changes: Partial<Pick<DomainError, "message" | "details">>): DomainError {
-    const { code, message, details, reason, field, retryAfterMs, cause } = this;
+  /** The same error, of which the journal says another reason. */
+  hiding(hidden: ErrorReason): DomainError {
+    return this.#copy({ hidden });
+  }
+
+  #copy(changes: Partial<Pick<DomainError, "message" | "details"> & { hidden: ErrorReason }>): DomainError {
+    const { code, message, details, reason, field, retryAfterMs, cause, hidden = changes.hidden } = this;
     return new DomainError(code, changes.message ?? message, {
       reason,
       details: changes.details ?? details,
       ...(cause !== undefined && { cause }),
       ...(field !== undefined && { field }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(hidden !== undefined && { hidden }),
     });
   }
 }

@@ -24,6 +24,8 @@ const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
+/** How old an entry gets before it is written, when nobody waits for it. */
+const WRITE_JOURNAL_EVERY_MS = 250;
 /** Partitions are made months ahead; a look each minute mends one that is missing. */
 const PARTITIONS_EVERY_MS = 60_000;
 /** How soon the jobs of a new namespace begin. */
@@ -72,6 +74,10 @@ export interface JobDeps {
   /** Forgets marks of commits that newer ones stand for, at most `limit`. */
   forgetMarks: (options: { limit: number }) => Promise<unknown>;
   relay: JournalRelay;
+  /** How long entries of the journal are kept, in days. */
+  journalDays: number;
+  /** Writes what is due to the journal; rejects when the database does not take it. */
+  recorder: { flush(): Promise<void> };
   leases: JobLeases;
   log: JobLog;
 }
@@ -113,11 +119,12 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
-    repeat(async () => void (await deps.relay.makePartitions()), {
+    repeat(() => keepPartitions(deps), {
       everyMs: PARTITIONS_EVERY_MS,
       random,
       ...told("make-partitions"),
     }),
+    repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
@@ -133,6 +140,12 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
     },
   };
+}
+
+/** Partitions of the journal, those that will be needed and those that are not needed any more. */
+async function keepPartitions({ relay, journalDays }: Pick<JobDeps, "relay" | "journalDays">): Promise<void> {
+  await relay.makePartitions();
+  await relay.dropPartitions({ keptDays: journalDays });
 }
 
 /** What one replica forgets for all, whatever the namespace. */

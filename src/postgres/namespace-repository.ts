@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Grant } from "../domain/access/grants.ts";
 import { type Actor, type Deed, SERVICE_ACTOR } from "../domain/deed.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import { AUDIT_POLICIES } from "../domain/namespaces/namespace-bounds.ts";
 import type {
   IfVersion,
   NamespacePolicy,
@@ -35,6 +36,7 @@ const namespaceRow = z.object({
   download_url_lifetime_max_ms: z.int(),
   part_url_lifetime_max_ms: z.int(),
   link_lifetime_max_ms: z.int(),
+  audit: z.enum(AUDIT_POLICIES),
   requests_per_second_max: z.int().nullable(),
   bytes_per_day_max: z.int().nullable(),
   stored_bytes_max: z.int().nullable(),
@@ -55,7 +57,7 @@ const columns = sql.fragment`
   n.name, n.bucket, n.region, n.key_prefix, n.allowed_regions, n.file_size_max_bytes, n.retention_ms, n.retain_default_ms,
   n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.requests_per_second_max, n.bytes_per_day_max,
   n.stored_bytes_max, n.principal_requests_per_second_max, n.principal_bytes_per_day_max, n.principal_stored_bytes_max,
-  n.grants, n.version, n.create_time, n.update_time, n.delete_time`;
+  n.audit, n.grants, n.version, n.create_time, n.update_time, n.delete_time`;
 
 /** Namespaces in PostgreSQL. Whatever a decision rests on is read from the primary. */
 export function createNamespaceRepository(pool: DatabasePool): NamespaceRepository {
@@ -226,6 +228,7 @@ function toPolicyColumns(policy: NamespacePolicy) {
     download_url_lifetime_max_ms: policy.downloadUrlLifetimeMaxMs,
     part_url_lifetime_max_ms: policy.partUrlLifetimeMaxMs,
     link_lifetime_max_ms: policy.linkLifetimeMaxMs,
+    audit: policy.audit,
     ...Object.fromEntries(
       Object.entries(QUOTA_NAMES).map(([key, name]) => [name, policy[key as keyof Quotas] ?? null]),
     ),
@@ -274,7 +277,11 @@ function isSame(record: NamespaceRecord, namespace: Namespace): boolean {
     JSON.stringify([
       ...[name, bucket, region, keyPrefix, allowedRegions, policy.fileSizeMaxBytes, policy.retentionMs],
       ...[policy.retainDefaultMs, policy.downloadUrlLifetimeMaxMs, policy.partUrlLifetimeMaxMs],
-      ...[policy.linkLifetimeMaxMs, ...Object.keys(QUOTA_NAMES).map((key) => policy[key as keyof Quotas])],
+      ...[
+        policy.linkLifetimeMaxMs,
+        policy.audit,
+        ...Object.keys(QUOTA_NAMES).map((key) => policy[key as keyof Quotas]),
+      ],
     ]);
   return values(record) === values(namespace);
 }
@@ -292,6 +299,7 @@ function toRecord(row: z.infer<typeof namespaceRow>): NamespaceRecord {
     downloadUrlLifetimeMaxMs: row.download_url_lifetime_max_ms,
     partUrlLifetimeMaxMs: row.part_url_lifetime_max_ms,
     linkLifetimeMaxMs: row.link_lifetime_max_ms,
+    audit: row.audit,
     requestsPerSecondMax: row.requests_per_second_max ?? undefined,
     bytesPerDayMax: row.bytes_per_day_max ?? undefined,
     storedBytesMax: row.stored_bytes_max ?? undefined,

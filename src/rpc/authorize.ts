@@ -242,7 +242,7 @@ class Gate {
     if (namespace !== token.namespace) return { namespace, path: NOWHERE, toNotFound };
     if (!isUuid(uploadId)) return undefined;
     const found = await this.#paths.ofUpload(namespace, uploadId);
-    if (found?.uploadTokenId !== token.tokenId) throw toNotFound();
+    if (found?.uploadTokenId !== token.tokenId) throw toNotFound().hiding("PERMISSION_DENIED");
     return { namespace, path: found.path, toNotFound };
   }
 }

@@ -1,4 +1,5 @@
 import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
+import type { BoundFunctions } from "./authorize.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { AuditFunctions } from "./services/audit-service.ts";
 import type { EventFunctions } from "./services/event-service.ts";
@@ -82,7 +83,7 @@ const COMMAND_CLASSES: WorkClasses<FileCommandFunctions> = {
 };
 
 /** Parts need an upload slot each, as streams do. */
-const UPLOAD_CLASSES: WorkClasses<UploadFunctions> = {
+const UPLOAD_CLASSES: WorkClasses<BoundFunctions["uploads"]> = {
   createUpload: "commands",
   completeUpload: "calls to storage",
   abortUpload: "calls to storage",
@@ -131,7 +132,7 @@ export interface ApiFunctions {
  * The same functions with limits: a call begins when its class has a slot for its caller. All faces of the API meet here. A
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
-export function limitWork(functions: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
+export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
   const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),

@@ -30,6 +30,7 @@ export const NAMESPACE_FIELDS = {
   download_url_lifetime_max: "downloadUrlLifetimeMaxMs",
   part_url_lifetime_max: "partUrlLifetimeMaxMs",
   link_lifetime_max: "linkLifetimeMaxMs",
+  audit: "audit",
   requests_per_second_max: "requestsPerSecondMax",
   bytes_per_day_max: "bytesPerDayMax",
   stored_bytes_max: "storedBytesMax",

@@ -11,6 +11,11 @@ export interface JournalRelay {
   numberNew(): Promise<number>;
   /** Makes the partitions of this month and the next ones; returns how many it made. */
   makePartitions(): Promise<number>;
+  /**
+   * Removes the months of entries that ended longer than `keptDays` ago, 30 at least, and returns how many those were. A month
+   * with an entry that has no number stays, and so does one that somebody uses at the moment: a later call removes it.
+   */
+  dropPartitions(options: { keptDays: number }): Promise<number>;
 }
 
 /** The numbered entries. */

@@ -27,3 +27,6 @@ export const NAMESPACE_MAXIMA = {
   /** Of a quota: 8 PiB less a byte, the largest integer that JavaScript keeps exactly. */
   quotaBytes: Number.MAX_SAFE_INTEGER,
 } as const;
+
+/** The policies of a namespace for its journal; `AuditPolicy` says what they mean. */
+export const AUDIT_POLICIES = ["best-effort", "required"] as const;

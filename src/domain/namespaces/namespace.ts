@@ -1,5 +1,6 @@
 import { invalidArgument } from "../errors.ts";
 import { namespaceNotFound } from "../repository-refusals.ts";
+import type { AUDIT_POLICIES } from "./namespace-bounds.ts";
 import type { Quotas } from "./quotas.ts";
 
 /** A tenant's space of paths, bound to one bucket, key prefix and region, with its policy. */
@@ -24,7 +25,14 @@ export interface Namespace extends Quotas {
   partUrlLifetimeMaxMs: number;
   /** Longest life of a link, in milliseconds. */
   linkLifetimeMaxMs: number;
+  audit: AuditPolicy;
 }
+
+/**
+ * What an answer owes to the journal. "required": a read or a denial is answered once its entry is committed, and refused when
+ * that cannot be. "best-effort": nobody waits; when entries find no room, an entry says how many there were.
+ */
+export type AuditPolicy = (typeof AUDIT_POLICIES)[number];
 
 /** The namespaces that this process knows, by name. */
 export interface Namespaces {

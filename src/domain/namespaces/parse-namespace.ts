@@ -27,6 +27,7 @@ export function completePolicy(stated: StatedPolicy, defaults: NamespacePolicy):
     downloadUrlLifetimeMaxMs: stated.downloadUrlLifetimeMaxMs ?? defaults.downloadUrlLifetimeMaxMs,
     partUrlLifetimeMaxMs: stated.partUrlLifetimeMaxMs ?? defaults.partUrlLifetimeMaxMs,
     linkLifetimeMaxMs: stated.linkLifetimeMaxMs ?? defaults.linkLifetimeMaxMs,
+    audit: stated.audit ?? defaults.audit,
     ...toQuotas(stated),
   };
 }
@@ -40,7 +41,7 @@ const BOUNDS = {
   partUrlLifetimeMaxMs: ["part_url_lifetime_max", 1000, PART_URL_MAX_MS, "milliseconds"],
   linkLifetimeMaxMs: ["link_lifetime_max", 1000, LINK_MAX_MS, "milliseconds"],
 } as const satisfies Record<
-  Exclude<keyof NamespacePolicy, "allowedRegions" | keyof Quotas>,
+  Exclude<keyof NamespacePolicy, "allowedRegions" | "audit" | keyof Quotas>,
   readonly [string, number, number, string]
 >;
 

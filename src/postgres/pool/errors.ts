@@ -32,6 +32,8 @@ const UNAVAILABLE_CLASSES = [
 const UNAVAILABLE_STATES = /^(08...|40...|53...|57...|58...|25006|55P03)$/;
 /** disk_full: a failed extension of a file rolls back and harms nothing; reading goes on. */
 const FULL_STATE = "53100";
+/** check_violation without a constraint: no partition takes the row. The job that makes partitions mends it within a minute. */
+const NO_PARTITION_STATE = "23514";
 /** When a caller may try again after the disk was full, in milliseconds: somebody has to make room. */
 const RETRY_AFTER_FULL_MS = 60_000;
 /** A login or database name that the server does not know: our configuration, or a password that was changed. */
@@ -88,6 +90,7 @@ export function toDomainError(error: unknown): unknown {
   if (UNTRUSTED_CODES.test(code)) {
     return tlsFailed("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
   }
+  if (code === NO_PARTITION_STATE && !hasConstraint(error)) return databaseUnavailable(error);
   if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
 }
@@ -96,6 +99,11 @@ export function toDomainError(error: unknown): unknown {
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "";
   return "code" in error ? String(error.code) : codeOf(error.cause);
+}
+
+function hasConstraint(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("constraint" in error && error.constraint != null) || hasConstraint(error.cause);
 }
 
 function loginRefused(cause: unknown): DomainError {

@@ -35,6 +35,13 @@ export const POOL_LIMITS_DEFAULT: PoolLimits = {
 /** Connections of a worker for visitors of links: they need no token, and must not make callers wait who have one. */
 export const LINK_CONNECTIONS_MAX = 2;
 
+/**
+ * For batches of the journal, which callers may wait for. The server ends a statement before the service gives it up
+ * (JOURNAL_DEADLINE_MS): a batch that is written again must not have been written before. One batch is written at a time; the second
+ * connection is for the time in which a broken one ends.
+ */
+const JOURNAL_LIMITS = { connectionsMax: 2, statementTimeoutMs: 4000 };
+
 /** How the database is reached. */
 export interface PoolOptions {
   /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */
@@ -111,6 +118,8 @@ export interface DatabasePools {
   commands: DatabasePool;
   /** The primary, for uses of links: LINK_CONNECTIONS_MAX connections. */
   links: DatabasePool;
+  /** The primary, for batches of the journal. */
+  journal: DatabasePool;
   /** The primary, by connections of its own. */
   queries: DatabasePool;
   /** The replica where there is one, and the primary when the replica is away or behind. */
@@ -144,6 +153,11 @@ export async function createDatabasePools(
       limits: { ...options.limits, connectionsMax: LINK_CONNECTIONS_MAX },
     });
     opened.push(links);
+    const journal = await createDatabasePool("journal", {
+      ...options,
+      limits: { ...options.limits, ...JOURNAL_LIMITS },
+    });
+    opened.push(journal);
     const queries = await createDatabasePool("queries", options);
     const { replica } = options;
     const reads = createReadPool({
@@ -152,7 +166,7 @@ export async function createDatabasePools(
       onChange: options.onReplicaChange,
     });
     const end = async () => {
-      await Promise.all([commands.end(), links.end(), queries.end(), reads.end()]);
+      await Promise.all([commands.end(), links.end(), journal.end(), queries.end(), reads.end()]);
     };
     const ping = async () => {
       try {
@@ -161,7 +175,7 @@ export async function createDatabasePools(
         throw toDomainError(error);
       }
     };
-    return { commands, links, queries, read: reads.read, ping, end };
+    return { commands, links, journal, queries, read: reads.read, ping, end };
   } catch (error) {
     await Promise.all(opened.map((pool) => pool.end()));
     throw error;

@@ -5,13 +5,15 @@ import {
   NamespaceSchema,
   Role,
   UsedBytesSchema,
+  AuditPolicy as WireAuditPolicy,
   type Grant as WireGrant,
   type Namespace as WireNamespace,
   type UsedBytes as WireUsedBytes,
 } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import type { Grant } from "../../domain/access/grants.ts";
 import type { Role as DomainRole } from "../../domain/access/role.ts";
-import { DomainError } from "../../domain/errors.ts";
+import { DomainError, invalidArgument } from "../../domain/errors.ts";
+import type { AuditPolicy } from "../../domain/namespaces/namespace.ts";
 import { toNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord } from "../../domain/namespaces/namespace-repository.ts";
 import type { StatedPolicy } from "../../domain/namespaces/parse-namespace.ts";
@@ -27,6 +29,11 @@ const ROLES = {
   admin: Role.ADMIN,
 } as const satisfies Record<DomainRole, Role>;
 
+const AUDIT_POLICIES = {
+  "best-effort": WireAuditPolicy.BEST_EFFORT,
+  required: WireAuditPolicy.REQUIRED,
+} as const satisfies Record<AuditPolicy, WireAuditPolicy>;
+
 /** A namespace as the API shows it: without its grants. */
 export function toNamespaceMessage(record: NamespaceRecord): WireNamespace {
   return create(NamespaceSchema, {
@@ -41,6 +48,7 @@ export function toNamespaceMessage(record: NamespaceRecord): WireNamespace {
     downloadUrlLifetimeMax: durationFromMs(record.downloadUrlLifetimeMaxMs),
     partUrlLifetimeMax: durationFromMs(record.partUrlLifetimeMaxMs),
     linkLifetimeMax: durationFromMs(record.linkLifetimeMaxMs),
+    audit: AUDIT_POLICIES[record.audit],
     etag: toNamespaceEtag(record),
     createTime: timestampFromDate(record.createTime),
     updateTime: timestampFromDate(record.updateTime),
@@ -70,8 +78,17 @@ export function fromNamespacePolicy(message: WireNamespace): StatedPolicy {
     downloadUrlLifetimeMaxMs: toMs("downloadUrlLifetimeMax"),
     partUrlLifetimeMaxMs: toMs("partUrlLifetimeMax"),
     linkLifetimeMaxMs: toMs("linkLifetimeMax"),
+    audit: fromAuditPolicy(message.audit),
     ...fromQuotas(message),
   };
+}
+
+function fromAuditPolicy(policy: WireAuditPolicy): AuditPolicy | undefined {
+  if (policy === WireAuditPolicy.UNSPECIFIED) return undefined;
+  const found = Object.entries(AUDIT_POLICIES).find(([, wire]) => wire === policy);
+  if (found !== undefined) return found[0] as AuditPolicy;
+  const message = `audit is ${policy}; give AUDIT_POLICY_BEST_EFFORT or AUDIT_POLICY_REQUIRED`;
+  throw invalidArgument("namespace.audit", message);
 }
 
 function fromQuotas(message: WireNamespace): Quotas {

@@ -57,6 +57,7 @@ describe("NamespaceService", () => {
     downloadUrlLifetimeMaxMs: undefined,
     partUrlLifetimeMaxMs: undefined,
     linkLifetimeMaxMs: undefined,
+    audit: undefined,
   };
 
   it("tells a stated 0 from a limit that is not stated", async () => {

@@ -37,6 +37,7 @@ const NAMESPACE: Namespace = {
   downloadUrlLifetimeMaxMs: 900_000,
   partUrlLifetimeMaxMs: 3_600_000,
   linkLifetimeMaxMs: 7 * 86_400_000,
+  audit: "best-effort",
 };
 
 /** The namespace of tests, "default". */

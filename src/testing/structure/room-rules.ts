@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
-      journal: [".", "access", "filter"],
+      journal: [".", "access", "filter", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],

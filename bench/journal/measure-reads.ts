@@ -1,0 +1,146 @@
+import { join } from "node:path";
+import type { RecordEntry } from "../../src/domain/journal/new-entry.ts";
+import { EntryQueue } from "../../src/journal/entry-queue.ts";
+import { JournalRecorder } from "../../src/journal/journal-recorder.ts";
+import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
+import { createJournalWriter } from "../../src/postgres/journal/journal-writer.ts";
+import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool/pool.ts";
+import type { BoundFunctions } from "../../src/rpc/authorize.ts";
+import { recordCalls } from "../../src/rpc/record-calls.ts";
+import type { FigureRow } from "../sessions/figure-row.ts";
+import { JournalTrial, pathOf } from "./journal-trial.ts";
+
+const FILES = 1000;
+const CALLS = 4000;
+/** Calls before those that are counted: prepared statements, and code that is compiled by then. */
+const WARM_UP = 500;
+/** As the job of the service does. */
+const FLUSH_EVERY_MS = 250;
+
+type Call = (path: string) => Promise<unknown>;
+
+/**
+ * Measures what the journal costs: reads that are recorded beside the same reads that are not, and changes with their entries beside
+ * changes without. Calls take turns, one of each kind after the other, so that whatever slows the machine slows all of them.
+ */
+export async function measureReads(directory: string, report: (what: string) => void): Promise<FigureRow[]> {
+  const trial = await JournalTrial.start(join(directory, "reads"), { files: FILES });
+  const bareTrial = await JournalTrial.start(join(directory, "changes"), { files: FILES });
+  await takeEntriesAway(bareTrial);
+  const pools = await createDatabasePools({ url: trial.url });
+  const barePools = await createDatabasePools({ url: bareTrial.url });
+  const recorder = new JournalRecorder(new EntryQueue(createJournalWriter(pools.journal)));
+  const flushing = setInterval(() => void recorder.flush(), FLUSH_EVERY_MS);
+  try {
+    const files = createFileRepository(pools);
+    const get: Call = (path) => files.get("default", path);
+    const [plain = 0, summed = 0, required = 0] = await measureTurns([
+      get,
+      recordReads(get, recorder, { method: "getFile", audit: "best-effort" }),
+      recordReads(get, recorder, { method: "createDownloadUrl", audit: "required" }),
+    ]);
+    report(`reads: p50 ${plain} ms, summed ${summed} ms, required ${required} ms`);
+    const [bare = 0, entered = 0] = await measureTurns([changeFile(barePools), changeFile(pools)]);
+    report(`changes: p50 ${bare} ms, entered ${entered} ms`);
+    return [
+      {
+        ...{ name: "GetFile that is summed, p50 with ÷ without", measured: summed / plain, unit: "ratio" },
+        ...{
+          must: { atMost: 1.15 },
+          aim: { atMost: 1.05 },
+          note: `${plain.toFixed(2)} ms without; no network, so the ratio is the worst`,
+        },
+      },
+      {
+        ...{
+          name: "a read whose answer waits for its entry: p50 is longer by",
+          measured: required - plain,
+          unit: "ms",
+        },
+        ...{ must: { atMost: 10 }, note: "one call at a time, each with a batch of its own" },
+      },
+      {
+        ...{ name: "UpdateFile, p50 with ÷ without its entry", measured: entered / bare, unit: "ratio" },
+        ...{
+          must: { atMost: 1.3 },
+          aim: { atMost: 1.1 },
+          note: `${bare.toFixed(2)} ms without: a trigger keeps the entries from being kept`,
+        },
+      },
+    ];
+  } finally {
+    clearInterval(flushing);
+    await recorder.drain();
+    await Promise.all([pools.end(), barePools.end()]);
+    await Promise.all([trial.stop(), bareTrial.stop()]);
+  }
+}
+
+/** The same reads, recorded as those of a method in a namespace with that policy. */
+function recordReads(
+  get: Call,
+  recorder: JournalRecorder,
+  { method, audit }: { method: string; audit: "best-effort" | "required" },
+): Call {
+  const record: RecordEntry = (entry, options) => recorder.record(entry, options);
+  const namespaces = { get: () => ({ audit }) as never };
+  const bound = {
+    ...{ uploads: {}, fileCommands: {}, namespaces: {}, audit: {}, events: {} },
+    fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
+  };
+  const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {
+    record,
+    namespaces,
+    now: () => new Date(),
+  });
+  const call = (fileQueries as unknown as Record<string, (request: object, options: object) => Promise<unknown>>)[
+    method
+  ];
+  const caller = { principal: "bench:reader", groups: [], tokenKind: "oidc" };
+  return async (path) => await call?.({ namespace: "default", path }, { caller });
+}
+
+/** UpdateFile, as its command makes it. */
+function changeFile(pools: DatabasePools): Call {
+  const files = createFileRepository(pools);
+  let changes = 0;
+  return async (path) => {
+    const labels = { change: String(++changes) };
+    const [namespace, principal] = ["default", "bench:writer"];
+    const actor = { principal, tokenKind: "oidc" } as const;
+    const contentSha256 = Buffer.alloc(32, 1);
+    const identity = {
+      namespace,
+      principal,
+      actor,
+      method: "UpdateFile" as const,
+      requestId: crypto.randomUUID(),
+      contentSha256,
+    };
+    await files.update(namespace, path, { identity, change: (file) => ({ ...file, labels }) });
+  };
+}
+
+/** Makes a database take every entry and keep none: what is left of its cost is that of a trigger. */
+async function takeEntriesAway(trial: JournalTrial): Promise<void> {
+  await trial.query("CREATE FUNCTION skip_entry() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+  await trial.query(
+    "CREATE TRIGGER skip_entry BEFORE INSERT ON journal_entry FOR EACH ROW EXECUTE FUNCTION skip_entry()",
+  );
+}
+
+/** The median of each kind of call, in milliseconds. */
+async function measureTurns(calls: readonly Call[]): Promise<number[]> {
+  const tookMs: number[][] = calls.map(() => []);
+  for (let turn = 0; turn < WARM_UP + CALLS; turn++) {
+    for (let place = 0; place < calls.length; place++) {
+      // Each call follows each other one as often.
+      const index = (place + turn) % calls.length;
+      const call = calls[index] as Call;
+      const begun = performance.now();
+      await call(pathOf(turn % FILES));
+      if (turn >= WARM_UP) tookMs[index]?.push(performance.now() - begun);
+    }
+  }
+  return tookMs.map((took) => took.sort((a, b) => a - b)[Math.floor(took.length / 2)] ?? Number.NaN);
+}

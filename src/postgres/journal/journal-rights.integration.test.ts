@@ -1,0 +1,178 @@
+import { expect } from "chai";
+import { Client } from "pg";
+import { sql } from "slonik";
+import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
+import { createOpen, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
+import { sampleEntry } from "../../testing/samples/sample-entries.ts";
+import { createFileRepository } from "../files/file-repository.ts";
+import { createLinkRepository } from "../links/link-repository.ts";
+import { createNamespaceRepository } from "../namespace-repository.ts";
+import { createDatabasePools, type DatabasePools } from "../pool/pool.ts";
+import { validateMigrations } from "../schema/migrate.ts";
+import { createUploadRepositories } from "../uploads/upload-repositories.ts";
+import { createCommitMarks } from "./commit-marks.ts";
+import { createJournal } from "./journal.ts";
+import { createJournalRelay } from "./journal-relay.ts";
+import { createJournalWriter } from "./journal-writer.ts";
+
+const ROLE = `sluice_service_${process.pid}`;
+const KEPT = { keptDays: 400 };
+
+describe("the rights and the life of the journal's entries", () => {
+  let database: TestDatabase;
+  let owner: Client;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    owner = new Client({ connectionString: database.url });
+    await owner.connect();
+  });
+  afterEach(async () => {
+    await owner.end();
+    await database.drop();
+  });
+  const readMonths = async () => {
+    const { rows } = await owner.query(
+      "SELECT right(c.relname, 7) AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'journal_entry'::regclass ORDER BY 1",
+    );
+    return rows.map(({ month }) => month as string);
+  };
+  /** Makes the partitions of a month that is long over, with an entry in it. */
+  const makeOldMonth = async (month: string) => {
+    const from = `${month.replace("_", "-")}-01T00:00:00Z`;
+    for (const table of ["journal_entry", "journal_personal", "journal_number"]) {
+      await owner.query(`
+        CREATE TABLE ${table}_${month} PARTITION OF ${table}
+        FOR VALUES FROM ('${from}') TO ('${from}'::timestamptz + interval '31 days')`);
+    }
+    await owner.query(
+      "INSERT INTO journal_entry (entry_time, namespace, action, outcome, resource_kind, token_kind) VALUES ($1, 'default', 'GetFile', 'done', 'file', 'dev')",
+      [`${month.replace("_", "-")}-15T00:00:00Z`],
+    );
+  };
+
+  describe("for a role that does not own the tables", () => {
+    let pools: DatabasePools;
+    let service: Client;
+    beforeEach(async () => {
+      await owner.query(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'p'`);
+      await owner.query("SELECT grant_to_service($1)", [ROLE]);
+      const url = new URL(database.url);
+      url.username = ROLE;
+      url.password = "p";
+      pools = await createDatabasePools({ url: url.href });
+      service = new Client({ connectionString: url.href });
+      await service.connect();
+    });
+    afterEach(async () => {
+      await service.end();
+      await pools.end();
+      await owner.query(`DROP OWNED BY ${ROLE}`);
+      await owner.query(`DROP ROLE ${ROLE}`);
+    });
+
+    it("are enough for all that the service does", async () => {
+      expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
+      await ensureNamespace(pools.commands);
+      const namespaces = createNamespaceRepository(pools.commands);
+      const uploads = createUploadRepositories(pools.commands);
+      expect(await namespaces.listChanged(0)).to.have.length(1);
+      const { uploadId } = await createOpen({ uploads });
+      await uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
+      await uploads.catalogue.forgetTokens({ olderThanMs: 0, limit: 10 });
+      expect(
+        await createFileRepository(pools)
+          .get("default", "none", {})
+          .catch(({ reason }) => reason),
+      ).to.equal("FILE_NOT_FOUND");
+      await createLinkRepository(pools).forget({ olderThanMs: 0, limit: 10 });
+      const marks = createCommitMarks(pools.commands);
+      await marks.draw();
+      await marks.forget({ limit: 10 });
+      await createJournalWriter(pools.journal).enter([sampleEntry()]);
+      const relay = createJournalRelay(pools.commands);
+      expect(await relay.numberNew()).to.equal(4);
+      const entries = await createJournal(pools.commands).read({ after: 0, limit: 10 });
+      expect(entries.map(({ action }) => action)).to.deep.equal([
+        ...["CreateNamespace", "CreateUpload", "AbortUpload", "GetFile"],
+      ]);
+      const months = await readMonths();
+      await owner.query(`DROP TABLE journal_entry_${months.at(-1)}, journal_number_${months.at(-1)}`);
+      expect(await relay.makePartitions()).to.equal(2);
+      expect(await relay.dropPartitions(KEPT)).to.equal(0);
+    });
+
+    it("are not enough to change, delete or hide an entry, nor its number", async () => {
+      await createJournalWriter(pools.journal).enter([sampleEntry()]);
+      const [month] = await readMonths();
+      for (const table of ["journal_entry", "journal_personal", "journal_number", "journal_look"]) {
+        const column = table === "journal_look" ? "last_sequence" : "namespace";
+        const names = table === "journal_look" ? [table] : [table, `${table}_${month}`];
+        for (const name of names) {
+          for (const statement of [
+            `UPDATE ${name} SET ${column} = ${column}`,
+            `DELETE FROM ${name}`,
+            `TRUNCATE ${name}`,
+            `DROP TABLE ${name}`,
+            `ALTER TABLE ${name} DISABLE TRIGGER ALL`,
+          ]) {
+            const code = await service.query(statement).then(
+              () => "done",
+              (error: { code: string }) => error.code,
+            );
+            expect(code, statement).to.equal("42501");
+          }
+        }
+      }
+      expect(await service.query("SELECT journal_drop_partitions('1 day')").catch(({ message }) => message)).to.include(
+        "keeps 30 days at least",
+      );
+    });
+  });
+
+  it("lets nobody else make or drop partitions", async () => {
+    await owner.query(`CREATE ROLE ${ROLE}`);
+    await owner.query(`SET ROLE ${ROLE}`);
+    for (const call of ["journal_make_partitions(1)", "journal_drop_partitions('400 days')"]) {
+      expect(await owner.query(`SELECT ${call}`).catch(({ code }) => code)).to.equal("42501");
+    }
+    await owner.query("RESET ROLE");
+    await owner.query(`DROP ROLE ${ROLE}`);
+  });
+
+  describe("when months are over", () => {
+    let pools: DatabasePools;
+    beforeEach(async () => {
+      pools = await createDatabasePools({ url: database.url });
+      await makeOldMonth("2024_01");
+      await makeOldMonth("2024_03");
+    });
+    afterEach(() => pools.end());
+
+    it("end once all of them have numbers, oldest first, and the present ones stay", async () => {
+      const relay = createJournalRelay(pools.commands);
+      expect(await relay.dropPartitions(KEPT)).to.equal(0);
+      await relay.numberNew();
+      expect(await relay.dropPartitions({ keptDays: 36_500 })).to.equal(0);
+      expect(await relay.dropPartitions(KEPT)).to.equal(2);
+      const months = await readMonths();
+      expect(months).to.have.length(3);
+      expect(months.filter((month) => month < "2026")).to.deep.equal([]);
+      expect(await relay.dropPartitions(KEPT)).to.equal(0);
+      const left = await pools.commands.any(
+        sql.unsafe`SELECT relname FROM pg_class WHERE relname LIKE 'journal%2024%'`,
+      );
+      expect(left).to.deep.equal([]);
+    });
+
+    it("stay while somebody uses them, and keep nobody waiting", async () => {
+      const relay = createJournalRelay(pools.commands);
+      await relay.numberNew();
+      await owner.query("BEGIN");
+      await owner.query("SELECT count(*) FROM journal_entry_2024_01");
+      expect(await relay.dropPartitions(KEPT)).to.equal(0);
+      await owner.query("ROLLBACK");
+      expect(await relay.dropPartitions(KEPT)).to.equal(2);
+    });
+  });
+});
