@@ -231,6 +231,8 @@ BEGIN
   IF kept < interval '30 days' THEN
     RAISE EXCEPTION 'journal_drop_partitions keeps 30 days at least, and was told to keep %', kept;
   END IF;
+  -- The relay reads the last look alone.
+  DELETE FROM journal_look WHERE look < (SELECT max(look) - 1000 FROM journal_look);
   FOR month IN
     SELECT right(c.relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'journal_entry'::regclass ORDER BY c.relname
@@ -245,6 +247,9 @@ BEGIN
           SELECT FROM %I n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id))',
         'journal_entry_' || month, 'journal_number_' || month) INTO has_left;
       EXIT WHEN has_left;
+      -- Cursors before this number are refused: entries of the month may have numbers behind those of the next one's first.
+      EXECUTE format('INSERT INTO journal_dropped SELECT max(sequence) FROM %I HAVING max(sequence) IS NOT NULL ON CONFLICT DO NOTHING',
+        'journal_number_' || month);
       EXECUTE format('DROP TABLE %I, %I, %I',
         'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month);
       dropped := dropped + 1;

@@ -165,6 +165,24 @@ describe("the rights and the life of the journal's entries", () => {
       expect(left).to.deep.equal([]);
     });
 
+    it("leave the number behind which cursors are good, and the relay's last looks", async () => {
+      const relay = createJournalRelay(pools.commands);
+      await relay.numberNew();
+      const numbers = await owner.query(
+        "SELECT max(sequence)::int AS last FROM journal_number WHERE entry_time < '2025-01-01'",
+      );
+      await owner.query(
+        `INSERT INTO journal_look (snapshot, last_sequence)
+         SELECT snapshot, last_sequence FROM journal_look, generate_series(1, 3000) ORDER BY look DESC LIMIT 3000`,
+      );
+      await relay.dropPartitions(KEPT);
+      const dropped = await owner.query("SELECT max(last_sequence)::int AS last FROM journal_dropped");
+      expect(dropped.rows).to.deep.equal(numbers.rows);
+      const looks = await owner.query("SELECT count(*)::int AS count FROM journal_look");
+      expect(looks.rows[0].count).to.equal(1001);
+      expect(await relay.numberNew()).to.equal(0);
+    });
+
     it("stay while somebody uses them, and keep nobody waiting", async () => {
       const relay = createJournalRelay(pools.commands);
       await relay.numberNew();
