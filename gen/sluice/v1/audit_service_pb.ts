@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/audit_service.proto.
  */
 export const file_sluice_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIuIDCgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEhIKCmdlbmVyYXRpb24YCSABKAMSEgoKdG9rZW5fa2luZBgKIAEoCRIQCgh0b2tlbl9pZBgLIAEoCRISCgpyZXF1ZXN0X2lkGAwgASgJEg0KBXRpbWVzGA0gASgDEg0KBWFjdG9yGA4gASgJEg8KB3Nlc3Npb24YDyABKAkSDwoHYWRkcmVzcxgQIAEoCRIMCgRwYXRoGBEgASgJEhMKC3NvdXJjZV9wYXRoGBIgASgJEhQKDGRhdGFfc3ViamVjdBgTIAEoCRInCgZiZWZvcmUYFCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBWFmdGVyGBUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZlcmFzZWQYFiABKAgiYwoXTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJbChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USJgoHZW50cmllcxgBIAMoCzIVLnNsdWljZS52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKdAQoMQXVkaXRTZXJ2aWNlEowBChBMaXN0QXVkaXRFbnRyaWVzEiIuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXNiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIp0ECgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEg0KBXRpbWVzGA0gASgDEg0KBWFjdG9yGA4gASgJEg8KB3Nlc3Npb24YDyABKAkSDwoHYWRkcmVzcxgQIAEoCRIMCgRwYXRoGBEgASgJEhMKC3NvdXJjZV9wYXRoGBIgASgJEhQKDGRhdGFfc3ViamVjdBgTIAEoCRInCgZiZWZvcmUYFCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBWFmdGVyGBUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZlcmFzZWQYFiABKAhCDgoMX3Jlc291cmNlX2lkQgsKCV90b2tlbl9pZEINCgtfcmVxdWVzdF9pZCJjChdMaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlsKGExpc3RBdWRpdEVudHJpZXNSZXNwb25zZRImCgdlbnRyaWVzGAEgAygLMhUuc2x1aWNlLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMp0BCgxBdWRpdFNlcnZpY2USjAEKEExpc3RBdWRpdEVudHJpZXMSIi5zbHVpY2UudjEuTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QaIy5zbHVpY2UudjEuTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlIi+C0+STAikSJy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2F1ZGl0RW50cmllc2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One thing that was done.
@@ -71,11 +71,11 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   resourceKind: string;
 
   /**
-   * UUID of the file, upload, link or upload token; empty for others.
+   * UUID of the file, upload, link or upload token; unset for others.
    *
-   * @generated from field: string resource_id = 8;
+   * @generated from field: optional string resource_id = 8;
    */
-  resourceId: string;
+  resourceId?: string | undefined;
 
   /**
    * Generation of the file; 0 for others.
@@ -93,18 +93,18 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   tokenKind: string;
 
   /**
-   * UUID of the upload token by which it was done; empty without one.
+   * UUID of the upload token by which it was done; unset without one.
    *
-   * @generated from field: string token_id = 11;
+   * @generated from field: optional string token_id = 11;
    */
-  tokenId: string;
+  tokenId?: string | undefined;
 
   /**
-   * UUID of the request; empty without one.
+   * UUID of the request; unset without one.
    *
-   * @generated from field: string request_id = 12;
+   * @generated from field: optional string request_id = 12;
    */
-  requestId: string;
+  requestId?: string | undefined;
 
   /**
    * How often it happened: reads of ten seconds are one entry.

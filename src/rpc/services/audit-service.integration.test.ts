@@ -92,7 +92,7 @@ describe("AuditService", function () {
       ['path = "own/*" AND action = "CommitUpload"', 1],
       ['action = "CommitUpload" AND NOT path = "own/*"', 1],
       ['source_path = "own/a"', 1],
-      ['resource_kind = "namespace" AND token_kind = "oidc"', 1],
+      ['resource_kind = "namespace" AND token_kind = "oidc" AND action = "SetGrants"', 1],
       ["action = DeleteFile AND sequence > 1 AND generation = 1 AND times = 1", 1],
       ['action = "MoveFile" AND time > "2020-01-01T00:00:00Z"', 1],
       ['action = "MoveFile" AND time < "2020-01-01T00:00:00Z"', 0],

@@ -47,10 +47,10 @@ function toEntryMessage({
     sequence: BigInt(sequence),
     time: timestampFromDate(time),
     resourceKind: resource.kind,
-    resourceId: resource.id ?? "",
+    ...(resource.id !== undefined && { resourceId: resource.id }),
     generation: BigInt(resource.generation ?? 0),
-    tokenId: tokenId ?? "",
-    requestId: requestId ?? "",
+    ...(tokenId !== undefined && { tokenId }),
+    ...(requestId !== undefined && { requestId }),
     times: BigInt(times),
     // What a statement wrote as jsonb is an object.
     ...(before !== undefined && { before: before as JsonObject }),
