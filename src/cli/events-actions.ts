@@ -30,7 +30,7 @@ export async function runEvents(
 
 function toRow({ time, type, subject = "", data }: Event): string {
   const from = data?.sourcePath === "" || data?.sourcePath === subject ? "" : `  (from ${data?.sourcePath})`;
-  return `${toTime(time)}  ${type.replace(/^sluice\.|\.v1$/g, "").padEnd(24)}  ${subject}${from}`;
+  return `${toTime(time)}  ${type.replace(/^sluice\.|\.v1$/g, "").padEnd(24)}  ${subject}${from}`.trimEnd();
 }
 
 function toTime(time: Event["time"]): string {
