@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Client } from "pg";
-import { sql } from "slonik";
+import { type DatabasePool, sql } from "slonik";
+import type { JournalRelay } from "../../src/domain/journal/journal.ts";
 import { createJournalRelay } from "../../src/postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
@@ -66,13 +67,7 @@ export async function measureRelay(
     }
     report(`filled ${run.entries} entries beside a transaction that stays open`);
     const beside = await measure();
-    const readKiB = await measureReadKiB(trial, {
-      fill,
-      number: async () => {
-        await relay.numberNew();
-        await pool.query(sql.unsafe`SELECT pg_stat_force_next_flush()`);
-      },
-    });
+    const readKiB = await measureReadKiB(trial, { fill, relay, pool });
     const slow = await measureOpen(trial, relay.numberNew);
     return [
       toRate("relay: entries numbered a second", alone),
@@ -100,10 +95,10 @@ function toRate(name: string, measured: number): FigureRow {
   return { name, measured, must: { atLeast: 2000 }, aim: { atLeast: 10_000 }, unit: "count" };
 }
 
-/** KiB of shared buffers that a look touches; `number` makes its connection tell them at once. */
+/** KiB of shared buffers that a look touches. The relay's connection, which is the only one of its pool, tells them at once. */
 async function measureReadKiB(
   trial: JournalTrial,
-  { fill, number }: { fill: (times: number) => Promise<unknown>; number: () => Promise<unknown> },
+  { fill, relay, pool }: { fill: (times: number) => Promise<unknown>; relay: JournalRelay; pool: DatabasePool },
 ): Promise<number> {
   const touched = async () => {
     const [{ blocks = 0 } = {}] = await trial.query<{ blocks: number }>(
@@ -117,7 +112,8 @@ async function measureReadKiB(
   for (let look = 0; look < looks; look++) {
     await fill(BATCH);
     const before = await touched();
-    await number();
+    await relay.numberNew();
+    await pool.query(sql.unsafe`SELECT pg_stat_force_next_flush()`);
     blocks += (await touched()) - before;
   }
   return Math.round((8 * blocks) / looks);
