@@ -8,7 +8,7 @@ import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
 import { measureReads } from "./journal/measure-reads.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
-import { judge, showFigures } from "./sessions/figure-row.ts";
+import { printFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
 
 const usage = `usage: npm run bench:journal -- [options]
@@ -35,9 +35,11 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       ...(await measureReads(stage.directory, report)),
     ];
     const machine = describeMachine();
-    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
-    else process.stdout.write(`${machine}; ${options.changes} changes, seed ${options.seed}\n\n${showFigures(rows)}\n`);
-    return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+    return printFigures(rows, {
+      title: `${machine}; ${options.changes} changes, seed ${options.seed}`,
+      facts: { machine, options },
+      json: options.json,
+    });
   } finally {
     await clear();
   }

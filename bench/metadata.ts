@@ -11,7 +11,7 @@ import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { compareMetadata } from "./metadata/compare-metadata.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
-import { judge, showFigures } from "./sessions/figure-row.ts";
+import { printFigures } from "./sessions/figure-row.ts";
 
 const usage = `usage: npm run bench:metadata -- [options]
 
@@ -47,9 +47,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   const machine = `${describeMachine()}, load ${loadavg()[0]?.toFixed(1)}`;
   const { rows: files, ratePerSecond, connections, workers } = options;
   const load = `${files} files, ${ratePerSecond} calls/s over ${connections} connections, ${workers} worker(s)`;
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine, run: load, rows }, null, 2)}\n`);
-  else process.stdout.write(`${machine}; ${load}\n\n${showFigures(rows)}\n`);
-  return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+  return printFigures(rows, { title: `${machine}; ${load}`, facts: { machine, run: load }, json: options.json });
 }
 
 function parse(args: string[]) {

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
-import { judge, showFigures } from "./sessions/figure-row.ts";
+import { printFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
 import { measureConnections } from "./trust/measure-connections.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
@@ -35,9 +35,11 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       await tryTokenKinds(),
     ];
     const machine = describeMachine();
-    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
-    else process.stdout.write(`${machine}; ${options.rows} files, ${options.rounds} rounds\n\n${showFigures(rows)}\n`);
-    return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+    return printFigures(rows, {
+      title: `${machine}; ${options.rows} files, ${options.rounds} rounds`,
+      facts: { machine, options },
+      json: options.json,
+    });
   } finally {
     await clear();
   }

@@ -8,7 +8,7 @@ import { createNamespaceRepository } from "../../src/postgres/namespace-reposito
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
 
-/** What a process that changes files is told. */
+/** The options of a process that changes files. */
 export interface WriterOptions {
   databaseUrl: string;
   seed: number;

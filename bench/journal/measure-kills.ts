@@ -4,7 +4,7 @@ import { createJournal } from "../../src/postgres/journal/journal.ts";
 import { createJournalRelay } from "../../src/postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { type BenchProcess, forkProcess } from "../child-process.ts";
-import { mulberry32 } from "../metadata/sample.ts";
+import { createRandom } from "../seeded-random.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { JournalTrial, type WriterOptions } from "./journal-trial.ts";
 
@@ -34,7 +34,7 @@ export async function measureKills(
   run: KillsRun,
   report: (what: string) => void,
 ): Promise<FigureRow[]> {
-  const random = mulberry32(run.seed);
+  const random = createRandom(run.seed);
   const trial = await JournalTrial.start(join(directory, "kills"), { files: FILES });
   try {
     const writers = new Writers(trial, run);

@@ -44,28 +44,27 @@ export async function measureReads(directory: string, report: (what: string) => 
     report(`changes: p50 ${bare} ms, entered ${entered} ms`);
     return [
       {
-        ...{ name: "GetFile that is summed, p50 with ÷ without", measured: summed / plain, unit: "ratio" },
-        ...{
-          must: { atMost: 1.15 },
-          aim: { atMost: 1.05 },
-          note: `${plain.toFixed(2)} ms without; no network, so the ratio is the worst`,
-        },
+        name: "GetFile that is summed, p50 with ÷ without",
+        measured: summed / plain,
+        unit: "ratio",
+        must: { atMost: 1.15 },
+        aim: { atMost: 1.05 },
+        note: `${plain.toFixed(2)} ms without; no network, so the ratio is the worst`,
       },
       {
-        ...{
-          name: "a read whose answer waits for its entry: p50 is longer by",
-          measured: required - plain,
-          unit: "ms",
-        },
-        ...{ must: { atMost: 10 }, note: "one call at a time, each with a batch of its own" },
+        name: "a read whose answer waits for its entry: p50 is longer by",
+        measured: required - plain,
+        unit: "ms",
+        must: { atMost: 10 },
+        note: "one call at a time, each with a batch of its own",
       },
       {
-        ...{ name: "UpdateFile, p50 with ÷ without its entry", measured: entered / bare, unit: "ratio" },
-        ...{
-          must: { atMost: 1.3 },
-          aim: { atMost: 1.1 },
-          note: `${bare.toFixed(2)} ms without: a trigger keeps the entries from being kept`,
-        },
+        name: "UpdateFile, p50 with ÷ without its entry",
+        measured: entered / bare,
+        unit: "ratio",
+        must: { atMost: 1.3 },
+        aim: { atMost: 1.1 },
+        note: `${bare.toFixed(2)} ms without: a trigger keeps the entries from being kept`,
       },
     ];
   } finally {
@@ -76,7 +75,7 @@ export async function measureReads(directory: string, report: (what: string) => 
   }
 }
 
-/** The same reads, recorded as those of a method in a namespace with that policy. */
+/** Wraps `get` so that the recorder enters its calls as those of `method`, in a namespace with the policy `audit`. */
 function recordReads(
   get: Call,
   recorder: JournalRecorder,
@@ -85,7 +84,11 @@ function recordReads(
   const record: RecordEntry = (entry, options) => recorder.record(entry, options);
   const namespaces = { get: () => ({ audit }) as never };
   const bound = {
-    ...{ uploads: {}, fileCommands: {}, namespaces: {}, audit: {}, events: {} },
+    uploads: {},
+    fileCommands: {},
+    namespaces: {},
+    audit: {},
+    events: {},
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DomainError } from "../../src/domain/errors.ts";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
-import { mulberry32 } from "../metadata/sample.ts";
+import { createRandom } from "../seeded-random.ts";
 import { pathOf, type WriterOptions } from "./journal-trial.ts";
 
 const RETRY_MS = 50;
@@ -13,7 +13,7 @@ const RETRY_MS = 50;
 const { databaseUrl, seed, changes, files, acknowledged, inFlight } = JSON.parse(
   process.argv[2] ?? "",
 ) as WriterOptions;
-const random = mulberry32(seed);
+const random = createRandom(seed);
 const pools = await untilAnswered(() => createDatabasePools({ url: databaseUrl }));
 const repository = createFileRepository({
   commands: pools.commands,

@@ -1,3 +1,5 @@
+import { createRandom } from "../seeded-random.ts";
+
 /** The steps of the service at S3 that a kill can be aimed at. */
 export type S3Step = "create" | "part" | "complete" | "put";
 
@@ -56,17 +58,6 @@ export function planKill(seed: number, index: number, limits: PlanLimits): KillP
   const moment = planMoment(random, victim, limits);
   const target = { kind: random() < 0.5 ? "worker" : "tree", pick: random() } as const;
   return { moment, target, uploads: [victim, ...others] };
-}
-
-/** A generator of evenly drawn numbers in [0, 1) that follow from the seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function planUpload(random: () => number, { partSizeBytes, partsMax }: PlanLimits): PlannedUpload {

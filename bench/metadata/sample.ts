@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { createRandom } from "../seeded-random.ts";
 import { fileRows, TEAMS, WORDS } from "./file-rows.ts";
 
 /** The values that calls are made of: paths of live files, and random numbers. Both follow from one seed. */
@@ -11,7 +12,7 @@ export interface Sample {
 
 /** Creates a sample that follows from the seed. */
 export function createSample(client: Client, { rows, seed }: { rows: number; seed: number }): Sample {
-  const random = mulberry32(seed);
+  const random = createRandom(seed);
   return {
     random,
     async paths(count) {
@@ -39,16 +40,4 @@ export function drawWords({ random }: Sample): string {
     () => WORDS[Math.floor(WORDS.length * random() ** 2)]!,
   );
   return words.join(" ");
-}
-
-/** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-/** Numbers below 1, the same for the same seed. */
-export function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -40,6 +40,16 @@ export function showFigures(rows: readonly FigureRow[]): string {
   return [markdownTable(["figure", "measured", "must", "aim", ""], cells), "", ...notes].join("\n");
 }
 
+/** Prints the rows as a table below `title`, or as one JSON document with `facts`; returns the exit code, 1 unless all are met. */
+export function printFigures(
+  rows: readonly FigureRow[],
+  { title, facts, json }: { title: string; facts: object; json: boolean },
+): number {
+  if (json) process.stdout.write(`${JSON.stringify({ ...facts, rows }, null, 2)}\n`);
+  else process.stdout.write(`${title}\n\n${showFigures(rows)}\n`);
+  return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+}
+
 function showValue(value: number, unit: FigureRow["unit"]): string {
   if (unit === "ratio") return value.toFixed(2);
   if (unit === "ms") return `${value.toFixed(value < 10 ? 1 : 0)} ms`;

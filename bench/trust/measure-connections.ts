@@ -78,7 +78,7 @@ async function measureReloads(
   const renewal = await prepareRenewal(stage, certificate);
   const service = await startSluice(stage, { tls: true, settings: renewal.settings });
   try {
-    // What runs in parallel on one connection would hide a connection that was cut.
+    // Each upload has a connection of its own: any connection that is cut breaks an upload, and is counted.
     const sessions = await Promise.all(
       Array.from({ length: UPLOADS_UNDER_RELOADS }, () => connectHttp2(service.url, renewal.ca)),
     );

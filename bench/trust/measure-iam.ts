@@ -20,8 +20,11 @@ const ODD = ["!", "\n", " ", "\u0000", "%", "?", "#", "\\", "<", "@"];
 
 /** The role that the benchmark's callers have. */
 const ROLE: StsIdentity = {
-  ...{ accessKeyId: "ASIAEXAMPLEBENCH0000", secretAccessKey: "bench/secret+key", sessionToken: "YmVuY2g=" },
-  ...{ arn: `arn:aws:sts::${ACCOUNT}:assumed-role/bench/session`, account: ACCOUNT },
+  accessKeyId: "ASIAEXAMPLEBENCH0000",
+  secretAccessKey: "bench/secret+key",
+  sessionToken: "YmVuY2g=",
+  arn: `arn:aws:sts::${ACCOUNT}:assumed-role/bench/session`,
+  account: ACCOUNT,
 };
 
 /** The principal of the role. */
@@ -43,13 +46,18 @@ export async function startIamStage(): Promise<IamStage> {
   return {
     sts,
     settings: {
-      ...{ SLUICE_IAM_ACCOUNTS: ACCOUNT, SLUICE_IAM_SERVER_ID: SERVER_ID, AWS_ENDPOINT_URL_STS: sts.url },
+      SLUICE_IAM_ACCOUNTS: ACCOUNT,
+      SLUICE_IAM_SERVER_ID: SERVER_ID,
+      AWS_ENDPOINT_URL_STS: sts.url,
       // Each caller says by a header where it comes from.
       SLUICE_TRUSTED_PROXIES: "1",
     },
     sign: (secondsAgo = 0) =>
       createIamTokenSource({
-        ...{ serverId: SERVER_ID, region: REGION, endpoint: sts.url, now: () => Date.now() - secondsAgo * 1000 },
+        serverId: SERVER_ID,
+        region: REGION,
+        endpoint: sts.url,
+        now: () => Date.now() - secondsAgo * 1000,
         credentials: async () => ({ ...keys, sessionToken }),
       })({ refused: undefined }),
   };
@@ -75,12 +83,11 @@ export async function measureForgeries(
   return [
     { name: `${tokens} malformed IAM tokens: sockets opened`, measured: opened, unit: "count", must: { atMost: 0 } },
     {
-      ...{
-        name: `${tokens} forged IAM tokens beside valid ones: valid ones refused`,
-        measured: refused,
-        unit: "count",
-      },
-      ...{ must: { atMost: 0 }, note: `${answered} valid ones were new, and answered` },
+      name: `${tokens} forged IAM tokens beside valid ones: valid ones refused`,
+      measured: refused,
+      unit: "count",
+      must: { atMost: 0 },
+      note: `${answered} valid ones were new, and answered`,
     },
   ];
 }
