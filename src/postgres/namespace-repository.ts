@@ -21,7 +21,7 @@ import {
 } from "../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder } from "./pool/errors.ts";
-import { type EnteredRows, enterDeed, toJson } from "./rows/journal-rows.ts";
+import { type EnteredRows, enterDeed, toChangedValues } from "./rows/journal-rows.ts";
 import { readUsed } from "./rows/usage-rows.ts";
 
 const namespaceRow = z.object({
@@ -203,16 +203,12 @@ async function enter(
   deed: Deed,
   { name, before, after }: { name: string; before: Record<string, unknown>; after: Record<string, unknown> },
 ): Promise<void> {
-  const changed = Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-  const pick = (values: Record<string, unknown>) =>
-    toJson(Object.fromEntries(changed.map((key) => [key, values[key] ?? null])));
   const rows: EnteredRows = {
     from: sql.fragment`namespace n`,
     kind: "namespace",
     namespace: sql.fragment`n.name`,
     id: sql.fragment`NULL::uuid`,
-    before: pick(before),
-    after: pick(after),
+    ...toChangedValues(before, after),
     where: sql.fragment`n.name = ${name}`,
   };
   await pool.query(sql.unsafe`WITH ${enterDeed(deed, rows)} SELECT`);

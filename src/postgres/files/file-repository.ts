@@ -34,7 +34,7 @@ import { listFolder } from "../search/list-folder.ts";
 import { StatisticsCache } from "../search/table-statistics.ts";
 import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
-import { toChangedValues } from "./changed-values.ts";
+import { toChangedFileValues } from "./changed-values.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
@@ -133,7 +133,7 @@ async function updateFile(
           metageneration = f.metageneration + 1
         FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
         RETURNING ${fileColumns}
-      ), ${enterDeed(toDeed(identity), { ...CHANGED_FILES, ...toChangedValues(file, changed) })}
+      ), ${enterDeed(toDeed(identity), { ...CHANGED_FILES, ...toChangedFileValues(file, changed) })}
       SELECT * FROM changed`);
     return row === null ? undefined : toFile(row);
   };

@@ -96,6 +96,17 @@ export const CHANGED_UPLOADS: EnteredRows = {
   dataSubject: sql.fragment`c.data_subject`,
 };
 
+/** The values that are others after a change, before and after; a value that is not there is null. */
+export function toChangedValues(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): Pick<EnteredRows, "before" | "after"> {
+  const changed = Object.keys(after).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const pick = (values: Readonly<Record<string, unknown>>) =>
+    toJson(Object.fromEntries(changed.map((name) => [name, values[name] ?? null])));
+  return { before: pick(before), after: pick(after) };
+}
+
 /** jsonb of values; NULL for undefined. */
 export function toJson(values: object | undefined): SqlFragment {
   return sql.fragment`${values === undefined ? null : JSON.stringify(values)}::jsonb`;
