@@ -14,7 +14,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export function toPageToken(cursor: FileCursor, listing: readonly unknown[]): string {
   const fields = "path" in cursor ? [cursor.path, cursor.generation] : [cursor.value, cursor.fileId];
-  return Buffer.from(JSON.stringify([bind(listing), ...fields])).toString("base64url");
+  return encode(listing, fields);
 }
 
 /** Reads a page token; `invalid_argument / PAGE_TOKEN_INVALID` when it is not one or belongs to another listing. */
@@ -22,7 +22,7 @@ export function fromPageToken(token: string, listing: readonly unknown[], order:
   const [binding, first, second] = decode(token);
   const cursor = toCursor(first, second);
   if (cursor === undefined || "path" in cursor !== (order.field === "path")) throw refuse("it is not one of ours");
-  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  assertBound(binding, listing);
   return cursor;
 }
 
@@ -37,7 +37,7 @@ function toCursor(first: unknown, second: unknown): FileCursor | undefined {
 
 /** The token of a page that begins after a link; bound to its listing in the same way. */
 export function toLinkPageToken(linkId: string, listing: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([bind(listing), linkId])).toString("base64url");
+  return encode(listing, [linkId]);
 }
 
 /** Reads the token of a page of links; errors as of `fromPageToken`. */
@@ -45,34 +45,38 @@ export function fromLinkPageToken(token: string, listing: readonly unknown[]): s
   const [binding, linkId] = decode(token);
   if (typeof linkId !== "string" || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(linkId))
     throw refuse("it is not one of ours");
-  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  assertBound(binding, listing);
   return linkId;
 }
 
 /** The token of a page that begins after the namespace of that name; bound to its listing in the same way. */
 export function toNamePageToken(name: string, listing: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([bind(listing), name])).toString("base64url");
+  return encode(listing, [name]);
 }
 
 /** Reads the token of a page of namespaces; errors as of `fromPageToken`. */
 export function fromNamePageToken(token: string, listing: readonly unknown[]): string {
   const [binding, name] = decode(token);
   if (typeof name !== "string" || name === "") throw refuse("it is not one of ours");
-  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  assertBound(binding, listing);
   return name;
 }
 
 /** The token of a page that begins after the entry of that number; bound to its listing in the same way. */
 export function toNumberPageToken(sequence: number, listing: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([bind(listing), sequence])).toString("base64url");
+  return encode(listing, [sequence]);
 }
 
 /** Reads the token of a page of entries; errors as of `fromPageToken`. */
 export function fromNumberPageToken(token: string, listing: readonly unknown[]): number {
   const [binding, sequence] = decode(token);
   if (!Number.isSafeInteger(sequence) || (sequence as number) < 1) throw refuse("it is not one of ours");
-  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  assertBound(binding, listing);
   return sequence as number;
+}
+
+function encode(listing: readonly unknown[], fields: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify([bind(listing), ...fields])).toString("base64url");
 }
 
 function decode(token: string): unknown[] {
@@ -83,6 +87,10 @@ function decode(token: string): unknown[] {
   } catch {
     throw refuse("it is not one of ours");
   }
+}
+
+function assertBound(binding: unknown, listing: readonly unknown[]): void {
+  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
 }
 
 function bind(listing: readonly unknown[]): string {
