@@ -105,7 +105,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   /** Whoever has changed something reads it from then on. */
   const seeing = <O extends { caller: Caller; position?: CommitPosition | undefined }>(options: O): O => {
-    return { ...options, position: positions.of(options.caller.principal, options.position) };
+    const position = positions.of(options.caller.principal, options.position);
+    return position === options.position ? options : { ...options, position };
   };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
