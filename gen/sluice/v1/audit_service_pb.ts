@@ -64,7 +64,7 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   outcome: string;
 
   /**
-   * What it was about: "file", "upload", "link", "upload-token", "namespace" or "prefix".
+   * Kind of the thing that the entry is about: "file", "upload", "link", "upload-token", "namespace" or "prefix".
    *
    * @generated from field: string resource_kind = 7;
    */
@@ -142,7 +142,7 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   path: string;
 
   /**
-   * Where the file was before it was moved, or what it is a copy of; empty for others.
+   * Path at which a moved file was before, or path of the file that a copy was made of; empty for others.
    *
    * @generated from field: string source_path = 18;
    */
@@ -163,14 +163,14 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   before?: JsonObject | undefined;
 
   /**
-   * The same values as they were then.
+   * The values of the same fields after the change.
    *
    * @generated from field: google.protobuf.Struct after = 21;
    */
   after?: JsonObject | undefined;
 
   /**
-   * Whether the personal part is erased.
+   * Whether the service has erased the fields of this entry that are about a person.
    *
    * @generated from field: bool erased = 22;
    */

@@ -43,7 +43,7 @@ export type Event = Message<"sluice.v1.Event"> & {
   specversion: string;
 
   /**
-   * What has happened, for instance "sluice.file.committed.v1".
+   * Type of the event, for instance "sluice.file.committed.v1".
    *
    * @generated from field: string type = 4;
    */
@@ -78,14 +78,14 @@ export type Event = Message<"sluice.v1.Event"> & {
   sequence: bigint;
 
   /**
-   * Where to go on behind this event: the cursor of a later request. It is an opaque text.
+   * Cursor to send in a later request that goes on behind this event. It is an opaque text.
    *
    * @generated from field: string cursor = 9;
    */
   cursor: string;
 
   /**
-   * What has changed.
+   * The thing that has changed.
    *
    * @generated from field: sluice.v1.EventData data = 10;
    */
@@ -100,7 +100,7 @@ export const EventSchema: GenMessage<Event> = /*@__PURE__*/
   messageDesc(file_sluice_v1_event_service, 0);
 
 /**
- * What an event is about. It names things; GetFile, GetUpload, ListLinks, GetNamespace and GetGrants tell how they are now.
+ * The thing that an event is about. The message only names it; GetFile, GetUpload, ListLinks, GetNamespace and GetGrants tell its present state.
  *
  * @generated from message sluice.v1.EventData
  */
@@ -325,7 +325,7 @@ export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__P
   messageDesc(file_sluice_v1_event_service, 5);
 
 /**
- * What changes in a namespace, as events in one order. Events of one file come in the order of its changes. An event is told
+ * Tells the changes of a namespace as events in one order. Events of one file come in the order of its changes. An event is told
  * about a second after its change, and kept for as long as the service keeps its journal. Readers of a path see the events of
  * files and uploads there, those with the role writer or auditor the events of links, and an auditor or admin the events of the
  * namespace itself.
