@@ -98,9 +98,15 @@ describe("The journal of a service", function () {
   });
 
   it("has an entry for each upload token that is made, with what it allows", async () => {
-    const [made] = await entriesOf(async () => {
+    const [made, ...others] = await entriesOf(async () => {
       await call("POST", "uploadTokens", { prefix: "inbox/", uploadsMax: 3, onlyNewFiles: true, lifetime: "60s" });
-    }, 1);
+      // Refused, so its entry comes through the queue, behind any that the token's call would have had there.
+      await callRest(`${rig.service.url}/v1/namespaces/default/files/nowhere.txt`, {
+        method: "DELETE",
+        token: SERVICE_TOKEN,
+      });
+    }, 2);
+    expect(others.map(({ action, outcome }) => [action, outcome])).to.deep.equal([["DeleteFile", "FILE_NOT_FOUND"]]);
     expect(made).to.deep.include({ action: "CreateUploadToken", outcome: "done", tokenKind: "dev" });
     expect(made?.resource).to.deep.include({ kind: "upload-token" });
     expect(made?.personal).to.deep.include({ actor: "dev:local", address: "127.0.0.1", path: "inbox/" });
@@ -143,7 +149,7 @@ describe("The journal of a service", function () {
     ]);
   });
 
-  it("has one entry for a command that is repeated, and none for one that is refused", async () => {
+  it("has one entry for a command that is repeated, and one for what is refused afterwards", async () => {
     const requestId = crypto.randomUUID();
     await rig.client.upload(Buffer.from("once"), "once.txt");
     const entries = await entriesOf(async () => {
@@ -152,7 +158,11 @@ describe("The journal of a service", function () {
       for (let time = 0; time < 3; time++)
         expect((await callRest(url, { method: "DELETE", token: SERVICE_TOKEN, headers })).status).to.equal(200);
       expect((await callRest(url, { method: "DELETE", token: SERVICE_TOKEN })).status).to.equal(404);
-    }, 1);
-    expect(entries.map(({ action, requestId: id }) => [action, id])).to.deep.equal([["DeleteFile", requestId]]);
+    }, 2);
+    const [done, refused] = entries;
+    expect(done).to.deep.include({ action: "DeleteFile", outcome: "done", requestId });
+    expect(refused).to.deep.include({ action: "DeleteFile", outcome: "FILE_NOT_FOUND", times: 1 });
+    expect(refused?.requestId).not.to.equal(requestId);
+    expect(entries).to.have.length(2);
   });
 });

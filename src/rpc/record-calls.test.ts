@@ -81,7 +81,6 @@ describe("recordCalls", () => {
     ["getUpload", { uploadId: UUID }, "upload", "", true],
     ["signParts", { uploadId: UUID }, "upload", "", false],
     ["createDownloadUrl", { path: "a" }, "file", "a", false],
-    ["createUploadToken", { place: "in/" }, "prefix", "in/", false],
     ["getNamespace", {}, "namespace", "", true],
     ["getGrants", {}, "namespace", "", false],
     ["getUsage", {}, "namespace", "", false],

@@ -21,7 +21,7 @@ export const RECORDED_CALLS = {
   abortUpload: "failures",
   getUpload: "summed",
   watchUpload: "summed",
-  createUploadToken: "each",
+  createUploadToken: "failures",
 
   getFile: "summed",
   readFile: "each",
