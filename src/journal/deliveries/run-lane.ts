@@ -118,6 +118,7 @@ class LaneRun {
   async sendGroup(group: readonly FollowedPlace[]): Promise<Outcome> {
     let waiting = group.flatMap(({ delivery }) => delivery ?? []);
     while (waiting.length > 0) {
+      this.#signal.throwIfAborted();
       const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
       const last = waiting[delivered - 1];
       if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;
