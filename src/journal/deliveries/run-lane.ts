@@ -119,6 +119,8 @@ class LaneRun {
     let waiting = group.flatMap(({ delivery }) => delivery ?? []);
     while (waiting.length > 0) {
       this.#signal.throwIfAborted();
+      // It may have waited for the event for long. One read by a key is little beside a request.
+      if (!(await this.#access.lanes.holds(this.#lane))) return LOST;
       const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
       const last = waiting[delivered - 1];
       if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;

@@ -28,6 +28,7 @@ export function createDeliveryLanes(pool: DatabasePool, limits: Partial<BorderLi
   const lanes: DeliveryLanes = {
     take: (options) => take(pool, options),
     keep: (held, options) => keep(pool, held, options),
+    holds: (lane) => pool.exists(sql.unsafe`SELECT FROM subscription s WHERE ${isStillOf(lane)}`),
     leave: (lane, { dueAfterMs }) =>
       change(lane, sql.fragment`lease_until = '-infinity', next_time = now() + ${toInterval(dueAfterMs)}`),
     advance: (lane, sequence) =>

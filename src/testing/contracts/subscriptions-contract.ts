@@ -111,6 +111,7 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     const heir = await takeOne();
     expect(heir.epoch).to.be.greaterThan(lane.epoch);
     expect(await subject.lanes.keep([lane, heir], { leaseMs: LEASE_MS })).to.deep.equal(new Set([heir]));
+    expect([await subject.lanes.holds(lane), await subject.lanes.holds(heir)]).to.deep.equal([false, true]);
     expect(await subject.lanes.advance(lane, 9)).to.equal(false);
     expect(await subject.lanes.fail(lane, { problem: "late", retryAfterMs: 0 })).to.equal(false);
     expect(await subject.lanes.end(lane, { reason: "gone", problem: "late" })).to.equal(false);
@@ -190,6 +191,7 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     const made = await create();
     const lane = await takeOne();
     await change(made, { state: "paused", secret: undefined });
+    expect(await subject.lanes.holds(lane)).to.equal(false);
     expect(await subject.lanes.advance(lane, 9)).to.equal(false);
     expect(await take()).to.deep.equal([]);
     await change(made, { state: "active", secret: undefined });

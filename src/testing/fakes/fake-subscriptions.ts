@@ -135,6 +135,10 @@ export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes 
     return new Set(kept);
   }
 
+  async holds(lane: Lane): Promise<boolean> {
+    return this.#change(lane, () => {});
+  }
+
   async leave(lane: Lane, { dueAfterMs }: { dueAfterMs: number }): Promise<boolean> {
     return this.#change(lane, (row) => this.#give(row, dueAfterMs));
   }
