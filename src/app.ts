@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
-import { addAddress } from "./auth/add-address.ts";
+import { addOrigin } from "./auth/add-origin.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { logFailures } from "./auth/failure-log.ts";
 import { createPurposeSigner } from "./auth/purpose-signer.ts";
 import { recordFailures } from "./auth/record-failures.ts";
 import { type Authentication, startAuthentication } from "./auth/start-authentication.ts";
@@ -23,8 +22,10 @@ import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
 import { type Listener, type ListenOptions, listen } from "./rpc/listener/listener.ts";
 import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
+import { observeCalls } from "./rpc/listener/observe-calls.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
+import { createCallLog } from "./telemetry/call-log.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
 
@@ -101,8 +102,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),
   });
+  const onEnd = createCallLog(log, { startTimer: (work, delayMs) => setTimeout(work, delayMs).unref() });
   const { listener, certificates } = await openPort(config, {
-    onRequest: (request, response) => serve(request, response),
+    onRequest: observeCalls((request, response) => serve(request, response), { onEnd, now: () => performance.now() }),
     log,
     degrade,
   });
@@ -152,10 +154,9 @@ async function letCallersIn(
 ): Promise<Authentication> {
   const { uploadTokens, degrade, log, recorder } = options;
   const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade, trustedProxies });
-  const known = addAddress(options.known ?? authenticate, { trustedProxies });
+  const known = addOrigin(options.known ?? authenticate, { trustedProxies });
   const record: RecordEntry = (entry, options) => recorder()?.record(entry, options);
-  const recorded = recordFailures(known, { record, trustedProxies, now: () => new Date() });
-  return { authenticate: logFailures(recorded, { log, trustedProxies }), stop };
+  return { authenticate: recordFailures(known, { record, trustedProxies, now: () => new Date() }), stop };
 }
 
 /** Opens the port. Where it has TLS, it can be served by other files while it is open. */

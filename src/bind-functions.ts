@@ -47,6 +47,7 @@ import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
@@ -88,7 +89,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   });
   const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
   const recording = { record, namespaces: service.directory, now: () => new Date() };
-  const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
+  const recorded = recordCalls(limitWork(authorized, limiters), recording);
+  const { uploads, ...others } = noteCalls(recorded, service.directory);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };

@@ -39,6 +39,8 @@ export interface JournalEntry {
   /** UUID of the upload token by which it was done. */
   tokenId: string | undefined;
   requestId: string | undefined;
+  /** The trace of the call, 32 hexadecimal digits. */
+  traceId: string | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */

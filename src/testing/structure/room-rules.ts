@@ -42,6 +42,9 @@ const EVERY_ROOM = [
   ...["devstack", "processes", "config", "app.ts"],
 ];
 
+/** What serves a call tells it what it learns of it. */
+const OBSERVED = "telemetry/observed-call.ts";
+
 /** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
@@ -81,13 +84,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
-    imports: ["domain", "transfer", "commands", "queries", "rpc"],
+    imports: ["domain", "transfer", "commands", "queries", "rpc", OBSERVED],
     types: ["auth"],
-    packages: [...PROTOBUF, "node:http2"],
+    packages: [...PROTOBUF, "node:async_hooks", "node:http2"],
     gen: "all",
   },
   rpc: {
-    imports: ["domain"],
+    imports: ["domain", OBSERVED],
     types: ["commands", "transfer", "queries", "auth"],
     packages: [
       ...PROTOBUF,
@@ -112,7 +115,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // One more face of the same API: it calls the methods as rpc/ serves them, and writes bodies as ingest/ does.
   rest: {
-    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest", "auth/source-address.ts"],
+    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest", "auth/source-address.ts", OBSERVED],
     types: ["auth"],
     // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
     packages: [
@@ -162,7 +165,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   auth: {
-    imports: ["domain"],
+    imports: ["domain", OBSERVED],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
     inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
@@ -192,7 +195,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
   // Numbers entries of the journal, and carries them to those who read it.
   journal: { imports: ["domain"], packages: ["node:timers"] },
-  telemetry: { imports: ["domain"], packages: ["pino"] },
+  // Other rooms tell it which call is being served, and how it went.
+  telemetry: { imports: ["domain"], packages: ["node:async_hooks", "node:crypto", "pino", "pino-pretty"] },
   client: {
     // Both sides of a signature must mean the same request.
     imports: ["domain/crc32.ts", "domain/access/iam-token.ts", "domain/access/sts-regions.ts"],
