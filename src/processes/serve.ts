@@ -28,7 +28,7 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
   const becomes = cluster.isPrimary && workers > 1;
   // The supervisor takes the place of this program, and of all that it has not written by then.
-  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}`, isSync: becomes });
+  const log = await createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}`, isSync: becomes });
   if (cluster.isPrimary) for (const sentence of findUnknownVariables(environment)) log.warn(sentence);
   if (becomes) {
     const cache = await prepareCompileCache(environment);

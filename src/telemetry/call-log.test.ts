@@ -57,7 +57,7 @@ describe("createCallLog", () => {
     const call = new ObservedCall("rest", () => undefined, "192.0.2.7");
     onEnd(call, { ...WELL, httpStatus: 404 });
     expect(lines[0]).to.include({ level: "info", method: "_OTHER", outcome: "HTTP_404", address: "192.0.2.7" });
-    expect(lines[0]?.["traceId"]).to.match(/^[0-9a-f]{32}$/);
+    expect(lines[0]?.traceId).to.match(/^[0-9a-f]{32}$/);
     expect(lines[0]).not.to.have.any.keys("principal", "namespace", "fileBytes");
   });
 

@@ -12,7 +12,7 @@ export interface LoadRule {
 export const LOAD_RULES: readonly LoadRule[] = [
   {
     entry: "src/app.ts",
-    without: ["src/aws/", "src/cli/", "src/client/", "src/devstack/", "yaml", "commander", "jose"],
+    without: ["src/aws/", "src/cli/", "src/client/", "src/devstack/", "yaml", "commander", "jose", "pino-pretty"],
     why: "workers serve uploads: the rest is loaded by the call that needs it",
   },
   {
