@@ -22,10 +22,11 @@ import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
 import { type Listener, type ListenOptions, listen } from "./rpc/listener/listener.ts";
 import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
-import { observeCalls } from "./rpc/listener/observe-calls.ts";
+import { type CallObserver, observeCalls } from "./rpc/listener/observe-calls.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
 import { createCallLog } from "./telemetry/call-log.ts";
+import { NO_TELEMETRY, type Telemetry } from "./telemetry/start-telemetry.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
 
@@ -54,6 +55,8 @@ export interface SharedWithWorkers {
 
 /** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
+  /** Who collects what is known of calls. When left out, nobody does. */
+  telemetry?: Telemetry | undefined;
   /** Finds out who calls. When left out, callers prove it by the ways of the configuration. */
   authenticate?: Authenticator | undefined;
 }
@@ -102,9 +105,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),
   });
-  const onEnd = createCallLog(log, { startTimer: (work, delayMs) => setTimeout(work, delayMs).unref() });
+  const observer = createObserver(log, options.telemetry ?? NO_TELEMETRY);
   const { listener, certificates } = await openPort(config, {
-    onRequest: observeCalls((request, response) => serve(request, response), { onEnd, now: () => performance.now() }),
+    onRequest: observeCalls((request, response) => serve(request, response), observer),
     log,
     degrade,
   });
@@ -137,6 +140,19 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
+  };
+}
+
+/** Each call is logged once, and told to whoever collects telemetry. */
+function createObserver(log: Logger, telemetry: Telemetry): CallObserver {
+  const logCall = createCallLog(log, { startTimer: (work, delayMs) => setTimeout(work, delayMs).unref() });
+  return {
+    run: telemetry.run,
+    onEnd: (call, end) => {
+      telemetry.end(call, end);
+      logCall(call, end);
+    },
+    now: () => performance.now(),
   };
 }
 

@@ -15,7 +15,7 @@ export function addOrigin(authenticate: Authenticator, { trustedProxies }: { tru
     const caller: Caller = {
       ...known,
       ...(address !== "" && { address }),
-      ...(call !== undefined && { traceId: call.trace.traceId }),
+      ...(call !== undefined && { traceId: call.traceId }),
     };
     if (call !== undefined) call.caller = caller;
     return caller;

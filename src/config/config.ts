@@ -5,6 +5,7 @@ import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -297,5 +298,6 @@ function toConfig(env: Environment) {
       lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
     },
     logLevel: env.SLUICE_LOG_LEVEL,
+    telemetry: toTelemetry(env),
   };
 }

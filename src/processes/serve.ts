@@ -43,11 +43,15 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   await serveAlone(config, log, leader);
 }
 
+/** How long a collector may take for the last spans and metrics of a process that ends, in milliseconds. */
+const TELEMETRY_TIMEOUT_MS = 2000;
+
 async function serveAlone(config: Config, log: Logger, leader: number | undefined): Promise<void> {
   try {
     const stopRequested = onceStopped(leader);
     // The service is loaded late, so that a wrong configuration is reported sooner.
     const { startApp } = await import("../app.ts");
+    const { startTelemetry } = await import("../telemetry/start-telemetry.ts");
     const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
     const shared = cluster.isWorker
@@ -57,7 +61,8 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
           siblings: joinSiblings(channel),
         }
       : {};
-    const app = await startApp(config, log, shared);
+    const telemetry = await startTelemetry(config.telemetry, log);
+    const app = await startApp(config, log, { ...shared, telemetry });
     // Programs that renew certificates send this signal, which would end the process by default.
     if (config.tls !== undefined) process.on("SIGHUP", () => void app.reloadCertificates());
     // A single process is not watched: nobody here would start another, and its operator can ask /livez.
@@ -66,6 +71,7 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
     const reason = await stopRequested;
     log.info({ reason }, "draining");
     await app.stop();
+    await telemetry.stop(TELEMETRY_TIMEOUT_MS);
     log.info("stopped");
   } finally {
     // The channel to the primary would keep a worker alive that could not start, and nobody would replace it.

@@ -1,4 +1,4 @@
-import { type CallEnd, type CallFailure, type ObservedCall, toOutcome } from "./observed-call.ts";
+import { type CallEnd, isOwnFailure, type ObservedCall, toOutcome } from "./observed-call.ts";
 
 /** Where the lines go; a pino logger fits. */
 export interface CallLines {
@@ -12,8 +12,6 @@ export const FAILURE_LINES_MAX = 100;
 /** How long a window lasts, in milliseconds. */
 export const FAILURE_WINDOW_MS = 10_000;
 
-/** Codes of failures that whoever runs the service has to know of. */
-const OWN_FAILURES: ReadonlySet<CallFailure["code"]> = new Set(["internal", "unavailable", "data_loss"]);
 /** Whoever watches the service asks every few seconds. */
 const HEALTH = "grpc.health.v1.Health/";
 
@@ -44,17 +42,16 @@ export function createCallLog(
     return alike.calls <= FAILURE_LINES_MAX;
   };
   return (call, end) => {
-    const { method, failure } = call;
+    const { method } = call;
     const outcome = toOutcome(call, end);
     if (outcome !== "OK" && !isWritten({ method, outcome })) return;
-    const level =
-      failure !== undefined && OWN_FAILURES.has(failure.code) ? "warn" : method.startsWith(HEALTH) ? "debug" : "info";
+    const level = isOwnFailure(call) ? "warn" : method.startsWith(HEALTH) ? "debug" : "info";
     log[level](toFields(call, { ...end, outcome }), "call");
   };
 }
 
 function toFields(
-  { face, method, caller, namespace, countFileBytes, trace, connectedFrom }: ObservedCall,
+  { face, method, caller, namespace, countFileBytes, traceId, connectedFrom }: ObservedCall,
   { outcome, durationMs }: CallEnd & { outcome: string },
 ): object {
   const fileBytes = countFileBytes();
@@ -67,6 +64,6 @@ function toFields(
     ...(caller !== undefined && { principal: caller.principal, tokenKind: caller.tokenKind }),
     ...(fileBytes > 0 && { fileBytes }),
     address: caller?.address ?? connectedFrom,
-    traceId: trace.traceId,
+    traceId,
   };
 }

@@ -25,7 +25,7 @@ export async function createLogger({
     formatters: { level: (label) => ({ level: label }) },
     mixin: () => {
       const call = currentCall();
-      return call === undefined ? {} : { traceId: call.trace.traceId };
+      return call === undefined ? {} : { traceId: call.traceId };
     },
     redact: { paths: ["authorization", "*.authorization", "token", "*.token", "url", "*.headers"], censor: "[cut]" },
     serializers: { error: pino.stdSerializers.err },

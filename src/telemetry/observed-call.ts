@@ -31,8 +31,10 @@ const CURRENT = new AsyncLocalStorage<ObservedCall>();
 /** One call at the edge of the service, from its headers until its answer is closed. What serves it says here what it learns. */
 export class ObservedCall {
   readonly face: Face;
-  /** Of the caller's trace, or of one that begins here. */
-  readonly trace: TraceParent;
+  /** Undefined for a call that begins a trace. */
+  readonly parent: TraceParent | undefined;
+  /** 32 hexadecimal digits. */
+  traceId: string;
   /** Address of the connection's other end. */
   readonly connectedFrom: string | undefined;
   /** Full name, such as "sluice.v1.FileQueryService/GetFile". */
@@ -49,8 +51,8 @@ export class ObservedCall {
   constructor(face: Face, header: (name: string) => string | undefined, connectedFrom: string | undefined) {
     this.face = face;
     this.connectedFrom = connectedFrom;
-    const parent = parseTraceParent(header);
-    this.trace = parent ?? { traceId: randomBytes(16).toString("hex"), spanId: undefined, isSampled: undefined };
+    this.parent = parseTraceParent(header);
+    this.traceId = this.parent?.traceId ?? randomBytes(16).toString("hex");
   }
 
   /** Undefined as long as all is well. */
@@ -78,4 +80,19 @@ export function toOutcome({ failure }: ObservedCall, { isCallerGone, httpStatus 
   if (failure !== undefined) return failure.reason;
   if (isCallerGone) return "CALLER_GONE";
   return httpStatus < 400 ? "OK" : `HTTP_${httpStatus}`;
+}
+
+/** "OK", or gRPC's name of the code, such as "NOT_FOUND". */
+export function toStatus({ failure }: ObservedCall, { isCallerGone, httpStatus }: CallEnd): string {
+  if (failure !== undefined) return failure.code.toUpperCase();
+  if (isCallerGone) return "CANCELLED";
+  return httpStatus < 400 ? "OK" : "UNKNOWN";
+}
+
+/** Codes of failures that whoever runs the service has to know of. */
+const OWN_FAILURES: ReadonlySet<CallFailure["code"]> = new Set(["internal", "unavailable", "data_loss"]);
+
+/** Whether the call failed by a fault of the service, or of what it needs. */
+export function isOwnFailure({ failure }: ObservedCall): boolean {
+  return failure !== undefined && OWN_FAILURES.has(failure.code);
 }

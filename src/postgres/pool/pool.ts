@@ -10,6 +10,7 @@ import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
 import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
+import { createQuerySpans } from "./query-spans.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
 import { keepRowsYoung } from "./young-rows.ts";
 
@@ -71,7 +72,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       poolName: name,
       ...(options.password !== undefined && { password: options.password }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation],
+      interceptors: [rowValidation, createQuerySpans()],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,

@@ -5,14 +5,18 @@ import { type NodeRequest, type NodeRequestListener, pathOf } from "./node-messa
 /** Paths at which load balancers ask every few seconds. */
 const PROBES: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
-/**
- * The same listener, whose requests are observed calls: what serves one finds it by `currentCall`. `onEnd` learns of each when its
- * answer is closed. `now` is monotonic, in milliseconds.
- */
-export function observeCalls(
-  serve: NodeRequestListener,
-  { onEnd, now }: { onEnd: (call: ObservedCall, end: CallEnd) => void; now: () => number },
-): NodeRequestListener {
+/** Who observes calls. */
+export interface CallObserver {
+  /** Runs `work` as that call. */
+  run: (call: ObservedCall, work: () => void) => void;
+  /** Learns of each call when its answer is closed. */
+  onEnd: (call: ObservedCall, end: CallEnd) => void;
+  /** A monotonic time, in milliseconds. */
+  now: () => number;
+}
+
+/** The same listener, whose requests are observed calls: what serves one finds it by `currentCall`. */
+export function observeCalls(serve: NodeRequestListener, { run, onEnd, now }: CallObserver): NodeRequestListener {
   return (request, response) => {
     const path = pathOf(request);
     if (PROBES.has(path)) return serve(request, response);
@@ -29,7 +33,7 @@ export function observeCalls(
         stream === undefined ? !response.writableFinished : stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       onEnd(call, { durationMs: now() - begun, httpStatus: response.statusCode, isCallerGone });
     });
-    call.run(() => serve(request, response));
+    call.run(() => run(call, () => serve(request, response)));
   };
 }
 

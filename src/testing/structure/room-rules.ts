@@ -76,7 +76,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [] },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
-  transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
+  transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
     packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
@@ -127,8 +127,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: { openapi: ["."] },
   },
   s3: {
-    imports: ["domain"],
+    imports: ["domain", "telemetry/client-span.ts"],
     packages: [
+      "@opentelemetry/semantic-conventions",
       ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
       ...["@smithy/core", "@smithy/node-http-handler"],
       ...[
@@ -144,8 +145,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   postgres: {
-    imports: ["domain"],
+    imports: ["domain", "telemetry/client-span.ts"],
+    typePackages: ["@opentelemetry/api"],
     packages: [
+      "@opentelemetry/semantic-conventions",
       // It gathers the lookups of one moment into one statement, and gives each its own answer.
       "dataloader",
       // It tells the call that a query belongs to, which slonik does not hand through.
@@ -196,7 +199,22 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // Numbers entries of the journal, and carries them to those who read it.
   journal: { imports: ["domain"], packages: ["node:timers"] },
   // Other rooms tell it which call is being served, and how it went.
-  telemetry: { imports: ["domain"], packages: ["node:async_hooks", "node:crypto", "pino", "pino-pretty"] },
+  telemetry: {
+    imports: ["domain"],
+    packages: [
+      ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
+      ...["@opentelemetry/exporter-metrics-otlp-http", "@opentelemetry/exporter-metrics-otlp-proto"],
+      ...[
+        "@opentelemetry/exporter-trace-otlp-http",
+        "@opentelemetry/exporter-trace-otlp-proto",
+        "@opentelemetry/sdk-metrics",
+      ],
+      ...["@opentelemetry/semantic-conventions", "node:async_hooks"],
+      "node:crypto",
+      "pino",
+      "pino-pretty",
+    ],
+  },
   client: {
     // Both sides of a signature must mean the same request.
     imports: ["domain/crc32.ts", "domain/access/iam-token.ts", "domain/access/sts-regions.ts"],
