@@ -26,6 +26,7 @@ import { type CallObserver, observeCalls } from "./rpc/listener/observe-calls.ts
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
 import { createCallLog } from "./telemetry/call-log.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 import { NO_TELEMETRY, type Telemetry } from "./telemetry/start-telemetry.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
@@ -88,6 +89,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
+  observeService({ readiness, budget, streams: () => service?.access.sessions.size ?? 0 });
   const common: Omit<ApiOptions, keyof BoundApi> = {
     authenticate: authentication.authenticate,
     readiness,
@@ -141,6 +143,18 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+/** What a look at the service tells of its load and health. */
+function observeService(of: { readiness: Readiness; budget: MemoryBudget; streams: () => number }): void {
+  const { readiness, budget, streams } = of;
+  observeMetric("sluice.upload.streams", () => [[streams(), {}]]);
+  observeMetric("sluice.memory.used", () => [[budget.usedBytes, {}]]);
+  observeMetric("sluice.memory.limit", () => [[budget.totalBytes, {}]]);
+  observeMetric("sluice.ready", () => [[readiness.isReady ? 1 : 0, {}]]);
+  observeMetric("sluice.degraded", () =>
+    readiness.degradations.map(({ component }) => [1, { "sluice.component": component }] as const),
+  );
 }
 
 /** Each call is logged once, and told to whoever collects telemetry. */

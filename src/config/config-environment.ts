@@ -35,6 +35,10 @@ const SAMPLERS = [
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 const optional = z.string().optional();
+const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
+  .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`);
 
 /**
  * The environment that the service reads, with defaults and bounds. The table in docs/configuration.md says the same in prose,
@@ -42,11 +46,7 @@ const optional = z.string().optional();
  */
 export const ENVIRONMENT = {
   /** Host and port to listen on; port 0 takes a free one. */
-  SLUICE_LISTEN: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
-    .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`)
-    .default("127.0.0.1:8080"),
+  SLUICE_LISTEN: listenAddress.default("127.0.0.1:8080"),
   /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
@@ -176,6 +176,8 @@ export const ENVIRONMENT = {
    */
   SLUICE_ADMINS: members().default([]),
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  /** Host and port at which Prometheus finds the metrics of all workers; none when unset. */
+  SLUICE_METRICS_LISTEN: listenAddress.optional(),
   /** Where traces and metrics go, one or both: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
   OTEL_EXPORTER_OTLP_ENDPOINT: optional,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional,

@@ -13,6 +13,7 @@ export function toTelemetry(env: Environment) {
     delayMs: env.OTEL_BSP_SCHEDULE_DELAY,
   };
   return {
+    isAsked: env.SLUICE_METRICS_LISTEN !== undefined,
     protocol: env.OTEL_EXPORTER_OTLP_PROTOCOL,
     traces: isWanted(env.OTEL_TRACES_EXPORTER, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) ? sampling : undefined,
     metrics: isWanted(env.OTEL_METRICS_EXPORTER, env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)

@@ -18,20 +18,12 @@ import {
   ATTR_RPC_SYSTEM_NAME,
 } from "@opentelemetry/semantic-conventions";
 import { SCOPE } from "./client-span.ts";
-import { type CallEnd, type Face, isOwnFailure, type ObservedCall, toOutcome, toStatus } from "./observed-call.ts";
+import { type CallEnd, isOwnFailure, type ObservedCall, SYSTEMS, toOutcome, toStatus } from "./observed-call.ts";
 
 /** Present in a context whose spans are recorded whatever the sampler would say. */
 export const KEPT = createContextKey("sluice: spans are recorded in any case");
 /** Present in a context whose trace began elsewhere, where nobody has decided whether it is recorded. */
 export const UNDECIDED = createContextKey("sluice: nobody has decided whether the trace is recorded");
-
-const SYSTEMS = {
-  grpc: "grpc",
-  "grpc-web": "grpc",
-  connect: "connectrpc",
-  rest: "rest",
-  link: "rest",
-} as const satisfies Record<Face, string>;
 
 /** Spans of calls: those that are sampled with all that they cause, and of the others those that fail or are slow, by themselves. */
 export interface CallSpans {

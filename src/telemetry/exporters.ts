@@ -1,5 +1,6 @@
 import { OTLPMetricExporter as JsonMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
+import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { OTLPTraceExporter as JsonTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { type IMetricReader, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
@@ -13,6 +14,13 @@ export type OtlpProtocol = "http/protobuf" | "http/json";
  * OpenTelemetry's 10 s.
  */
 const EXPORT_TIMEOUT_MS = 2000;
+
+/** Keeps the metrics for whoever asks. Each series names the process, because the pages of all workers become one. */
+export function createMetricsPage(): { reader: IMetricReader; read: () => Promise<string> } {
+  const reader = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer(undefined, false, /^service\.instance\.id$/, true, true);
+  return { reader, read: async () => serializer.serialize((await reader.collect()).resourceMetrics) };
+}
 
 /** Sends spans in batches every `delayMs`. Where to is read by OpenTelemetry, from its own variables. */
 export function createSpanExport(protocol: OtlpProtocol, delayMs: number): SpanProcessor {

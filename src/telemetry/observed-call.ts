@@ -96,3 +96,12 @@ const OWN_FAILURES: ReadonlySet<CallFailure["code"]> = new Set(["internal", "una
 export function isOwnFailure({ failure }: ObservedCall): boolean {
   return failure !== undefined && OWN_FAILURES.has(failure.code);
 }
+
+/** What OpenTelemetry calls the faces. */
+export const SYSTEMS = {
+  grpc: "grpc",
+  "grpc-web": "grpc",
+  connect: "connectrpc",
+  rest: "rest",
+  link: "rest",
+} as const satisfies Record<Face, string>;

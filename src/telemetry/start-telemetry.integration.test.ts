@@ -8,6 +8,7 @@ import { callRest } from "../testing/rigs/rest-client.ts";
 import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
 import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
 import { until } from "../testing/rigs/until.ts";
+import { METRICS, type MetricName } from "./metrics.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
@@ -136,6 +137,41 @@ describe("The telemetry of a service", function () {
       traceId: failed?.traceId,
     });
   });
+
+  for (const workers of ["1", "2"]) {
+    it(`tells the metrics of the table in docs/operating.md, and no others, by OTLP and to Prometheus, with ${workers} worker(s)`, async () => {
+      receiver.metrics.clear();
+      const port = await findFreePort();
+      const { url, get } = await start({
+        SLUICE_WORKERS: workers,
+        OTEL_METRICS_EXPORTER: "otlp",
+        OTEL_METRIC_EXPORT_INTERVAL: "200",
+        SLUICE_METRICS_LISTEN: `127.0.0.1:${port}`,
+      });
+      const client = createSluiceClient({ url, token: SERVICE_TOKEN });
+      await client.upload(Buffer.alloc(1000), "measured.bin");
+      client.close();
+      expect((await get("missing.bin")).status).to.equal(404);
+      const scrape = async () => (await callRest(`http://127.0.0.1:${port}/metrics`)).body as string;
+      const calls = /rpc_server_call_duration_count\{.*rpc_method="sluice.v1.UploadService\/WriteUpload".*\} 1\n/;
+      await until("Prometheus sees the upload", async () => calls.test(await scrape()));
+      const page = await scrape();
+      expect(page.match(/^sluice_upload_streams\{service_instance_id="[^"]+"\} 0$/gm)).to.have.length(Number(workers));
+      expect(page).to.match(/sluice_file_bytes_total\{.*sluice_namespace="default".*\} 1000\n/);
+      expect(page.match(/^# TYPE rpc_server_call_duration histogram$/gm)).to.have.length(1);
+      expect((await callRest(`http://127.0.0.1:${port}/other`)).status).to.equal(404);
+      // A component that is degraded, and a job that has run, may be seen or not.
+      const certain = Object.keys(METRICS).filter(
+        (name) => !["sluice.degraded", "sluice.job.run.duration"].includes(name),
+      );
+      await until("all metrics", () => certain.every((name) => receiver.metrics.has(name)));
+      for (const [name, labels] of receiver.metrics) {
+        expect(METRICS).to.have.property(name);
+        const declared: readonly string[] = METRICS[name as MetricName].labels;
+        for (const label of labels) expect(declared, `${name} has the label ${label}`).to.include(label);
+      }
+    });
+  }
 
   it("serves without a collector, and ends in time", async () => {
     const { get } = await start({

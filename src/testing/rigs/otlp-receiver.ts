@@ -17,8 +17,8 @@ export interface ReceivedSpan {
 export interface OtlpReceiver {
   url: string;
   spans: ReceivedSpan[];
-  /** Names of the metrics that came. */
-  metricNames: Set<string>;
+  /** The metrics that came by their names, each with the names of its labels. */
+  metrics: Map<string, Set<string>>;
   close(): Promise<void>;
 }
 
@@ -30,12 +30,11 @@ interface Attribute {
 /** Opens a receiver on a free port of this host. */
 export async function openOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
-  const metricNames = new Set<string>();
+  const metrics: OtlpReceiver["metrics"] = new Map();
   const server = createServer(async (request, response) => {
     const body = JSON.parse((await buffer(request)).toString());
     if (request.url?.endsWith("/v1/traces")) spans.push(...toSpans(body));
-    for (const { scopeMetrics } of body.resourceMetrics ?? [])
-      for (const { metrics } of scopeMetrics) for (const { name } of metrics) metricNames.add(name);
+    if (request.url?.endsWith("/v1/metrics")) noteMetrics(body, metrics);
     response.setHeader("content-type", "application/json").end("{}");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -43,9 +42,21 @@ export async function openOtlpReceiver(): Promise<OtlpReceiver> {
   return {
     url: `http://127.0.0.1:${port}`,
     spans,
-    metricNames,
+    metrics,
     close: () => new Promise((resolve) => server.closeAllConnections() ?? server.close(() => resolve())),
   };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the JSON of another's protocol
+function noteMetrics({ resourceMetrics }: any, noted: OtlpReceiver["metrics"]): void {
+  for (const { scopeMetrics } of resourceMetrics)
+    for (const { metrics } of scopeMetrics)
+      for (const { name, gauge, sum, histogram } of metrics) {
+        const labels = noted.get(name) ?? new Set();
+        noted.set(name, labels);
+        for (const { attributes } of (gauge ?? sum ?? histogram).dataPoints)
+          for (const { key } of attributes) labels.add(key);
+      }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON of another's protocol

@@ -45,6 +45,9 @@ const EVERY_ROOM = [
 /** What serves a call tells it what it learns of it. */
 const OBSERVED = "telemetry/observed-call.ts";
 
+/** Adapters measure what they ask of other systems. */
+const MEASURED = ["telemetry/client-span.ts", "telemetry/metrics.ts"];
+
 /** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
@@ -127,7 +130,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: { openapi: ["."] },
   },
   s3: {
-    imports: ["domain", "telemetry/client-span.ts"],
+    imports: ["domain", ...MEASURED],
     packages: [
       "@opentelemetry/semantic-conventions",
       ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
@@ -145,7 +148,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   postgres: {
-    imports: ["domain", "telemetry/client-span.ts"],
+    imports: ["domain", ...MEASURED],
     typePackages: ["@opentelemetry/api"],
     packages: [
       "@opentelemetry/semantic-conventions",
@@ -195,7 +198,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       live: [".", "policy", "print", "services", "template"],
     },
   },
-  jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
+  jobs: {
+    imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
+    packages: ["node:timers"],
+  },
   // Numbers entries of the journal, and carries them to those who read it.
   journal: { imports: ["domain"], packages: ["node:timers"] },
   // Other rooms tell it which call is being served, and how it went.
@@ -203,13 +209,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain"],
     packages: [
       ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
-      ...["@opentelemetry/exporter-metrics-otlp-http", "@opentelemetry/exporter-metrics-otlp-proto"],
+      ...[
+        "@opentelemetry/exporter-metrics-otlp-http",
+        "@opentelemetry/exporter-metrics-otlp-proto",
+        "@opentelemetry/exporter-prometheus",
+      ],
       ...[
         "@opentelemetry/exporter-trace-otlp-http",
         "@opentelemetry/exporter-trace-otlp-proto",
         "@opentelemetry/sdk-metrics",
       ],
-      ...["@opentelemetry/semantic-conventions", "node:async_hooks"],
+      ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
       "node:crypto",
       "pino",
       "pino-pretty",
