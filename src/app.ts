@@ -65,7 +65,7 @@ export interface AppOptions extends SharedWithWorkers {
 /** The part of the API that works with the database. */
 type BoundApi = Pick<
   ApiOptions,
-  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "markCommit"
+  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit" | "markCommit"
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -115,9 +115,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   });
   const following = certificates?.start({ random: Math.random });
   const shared = { budget, slots, siblings };
-  const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
+  const bindOptions = toBindOptions(config, listener.url, options);
+  const { publicUrl } = bindOptions;
+  const connecting = { log, readiness, ...shared, publicUrl, signal: stopping.signal };
+  const connected = connectService(config, connecting).then((ready) => {
     service = ready;
-    const binding = { ...toBindOptions(config, listener.url, options), uploadTokens };
+    const binding = { ...bindOptions, uploadTokens };
     serve = createServiceListener(ready, common, { ...linkRoute, ...binding });
     return ready;
   });
@@ -275,6 +278,7 @@ function createUnconnectedFunctions() {
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
     events: refuseAll<ApiOptions["events"]>(),
+    subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),

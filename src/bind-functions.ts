@@ -14,6 +14,10 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
+import { deleteSubscription } from "./commands/subscriptions/delete-subscription.ts";
+import { redeliverEvents } from "./commands/subscriptions/redeliver-events.ts";
+import { updateSubscription } from "./commands/subscriptions/update-subscription.ts";
 import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
@@ -44,6 +48,8 @@ import { listNamespaces } from "./queries/list-namespaces.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
+import { getSubscription } from "./queries/subscriptions/get-subscription.ts";
+import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
@@ -51,6 +57,7 @@ import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
+import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { writePart } from "./transfer/write-part.ts";
@@ -126,6 +133,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
+    subscriptions: bindSubscriptions(service),
     audit: {
       listAuditEntries: (request, options) =>
         listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
@@ -192,6 +200,18 @@ function bindEvents({ events: { log, feed }, access: { namespaces } }: Connected
     listEvents: (request, { sight = () => NO_SIGHT }) => listEvents({ log, namespaces }, request, { sight }),
     watchEvents: (request, { sight = () => NO_SIGHT, ...options }) =>
       watchEvents({ feed, namespaces }, request, { ...options, sight }),
+  };
+}
+
+function bindSubscriptions({ subscriptions, access: { namespaces } }: ConnectedService): SubscriptionFunctions {
+  const access = { ...subscriptions, namespaces };
+  return {
+    createSubscription: (request, options) => createSubscription(access, request, options),
+    getSubscription: (request) => getSubscription(access, request),
+    listSubscriptions: (request) => listSubscriptions(access, request),
+    updateSubscription: (request, options) => updateSubscription(access, request, options),
+    deleteSubscription: (request, options) => deleteSubscription(access, request, options),
+    redeliverEvents: (request, options) => redeliverEvents(access, request, options),
   };
 }
 

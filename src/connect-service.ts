@@ -5,10 +5,12 @@ import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
+import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
+import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -79,6 +81,8 @@ export interface ConnectedService {
   journal: Journal;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
+  /** What subscriptions work with, beside the namespaces. */
+  subscriptions: ConnectedDeliveries["access"];
   close(): Promise<void>;
 }
 
@@ -91,6 +95,8 @@ export async function connectService(
     budget: MemoryBudget;
     slots: SlotPool;
     siblings: Siblings | undefined;
+    /** Where callers reach the service. */
+    publicUrl: string;
     signal: AbortSignal;
   },
 ): Promise<ConnectedService> {
@@ -112,19 +118,16 @@ export async function connectService(
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
+  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
     recorder,
+    deliveries,
     access,
     files: primaryFiles,
     check,
     watchResidency,
     log,
-    leases: createJobLeases(pools.commands),
-    relay: createJournalRelay(pools.commands),
-    journalDays: config.journalDays,
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-    forgetLinks: (options) => links.forget(options),
-    forgetMarks: (options) => marks.forget(options),
+    ...toDatabaseJobs(pools, { links, marks, journalDays: config.journalDays }),
   });
   return {
     access,
@@ -140,6 +143,7 @@ export async function connectService(
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
+    subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     watches: createWatches(config, access),
     close: async () => {
@@ -153,6 +157,27 @@ export async function connectService(
     },
   };
 }
+
+/** What jobs do with the database alone. */
+function toDatabaseJobs(
+  { commands }: DatabasePools,
+  {
+    links,
+    marks,
+    journalDays,
+  }: { links: Pick<LinkRepository, "forget">; marks: ReturnType<typeof createCommitMarks>; journalDays: number },
+) {
+  return {
+    journalDays,
+    leases: createJobLeases(commands),
+    relay: createJournalRelay(commands),
+    forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
+    forgetLinks: (options: ForgetOptions) => links.forget(options),
+    forgetMarks: (options: Pick<ForgetOptions, "limit">) => marks.forget(options),
+  };
+}
+
+type ForgetOptions = Parameters<LinkRepository["forget"]>[0];
 
 /** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
 async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {

@@ -8,6 +8,7 @@ import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-co
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
+import { addSubscriptions } from "./subscriptions-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { addUploadToken } from "./upload-token-command.ts";
 
@@ -85,6 +86,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
   addEvents(program, terminal, { withConnection });
+  addSubscriptions(program, terminal, { withConnection });
   addAudit(program, terminal, { withConnection, parseCount });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });

@@ -15,6 +15,7 @@ import {
   origins,
   wholeNumber,
 } from "./config-values.ts";
+import { eventBuses, webhookNetworks } from "./delivery-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 import { tokenKeys } from "./token-keys.ts";
 
@@ -134,6 +135,10 @@ export const ENVIRONMENT = {
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })
     .refine((url) => !/[?#@]/.test(url), "must have no user, query or fragment")
     .optional(),
+  /** ARNs of the buses of EventBridge that subscriptions may name, separated by commas: the service's role sends to them. */
+  SLUICE_EVENT_BUSES: eventBuses().default([]),
+  /** Networks that are not public and that webhooks may reach all the same, separated by commas: "10.20.0.0/16". */
+  SLUICE_WEBHOOK_NETWORKS: webhookNetworks().default([]),
   /** Proxies in front that add to X-Forwarded-For. With 0 the header is ignored, and the address of the connection counts. */
   SLUICE_TRUSTED_PROXIES: wholeNumber("proxies", { min: 0, max: 10 }).default(0),
   /** Connections of one address that are open at once, for all workers together. It has no effect behind trusted proxies. */
@@ -162,8 +167,8 @@ export const ENVIRONMENT = {
     )
     .optional(),
   /**
-   * Keys that sign upload tokens: a JSON list of one or two, or the path of a JSON or YAML file. The first signs, both verify. When
-   * unset, the service makes and takes no upload tokens.
+   * Keys that sign upload tokens and seal the secrets of webhooks: a JSON list of one or two, or the path of a JSON or YAML file. The first
+   * signs and seals, both verify and open. When unset, the service makes and takes no upload tokens, and has no webhooks.
    */
   SLUICE_TOKEN_KEYS: tokenKeys().optional(),
   /** Longest life of an upload token. A week is the longest that may be set: a token cannot be called back. */

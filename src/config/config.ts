@@ -5,6 +5,7 @@ import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toAddress, toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { findDeliveryProblems } from "./delivery-values.ts";
 import { toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
@@ -98,6 +99,7 @@ function findContradictions(env: Partial<Environment>): string[] {
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findDeliveryProblems(env),
     ...findShareProblem(env),
   ];
 }
@@ -278,6 +280,10 @@ function toConfig(env: Environment) {
     messageBudgetBytes: 128 * MIB,
     /** The URL has no slash at its end. When undefined, the address that the service listens on is used. */
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
+    /** ARNs of the buses that subscriptions may name. */
+    eventBuses: env.SLUICE_EVENT_BUSES,
+    /** Networks that webhooks may reach beside the public ones. */
+    webhookNetworks: env.SLUICE_WEBHOOK_NETWORKS,
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     admins: env.SLUICE_ADMINS,

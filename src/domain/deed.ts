@@ -22,7 +22,9 @@ export type Change =
   | ("CopyFile" | "MoveFile" | "UpdateFile" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
   | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
   | ("CreateLink" | "RevokeLink" | "ForgetLink")
-  | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants");
+  | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants")
+  | ("CreateSubscription" | "UpdateSubscription" | "DeleteSubscription" | "RedeliverEvents")
+  | ("EndSubscription" | "DeadLetterEvent");
 
 /** One change that somebody makes. */
 export interface Deed {

@@ -30,7 +30,7 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         },
       ]),
     ) as F;
-  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit } = functions;
   return {
     uploads: {
       ...noteAll(uploads),
@@ -62,6 +62,7 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
     fileCommands: noteAll(fileCommands),
     namespaces: noteAll(spaces),
     events: noteAll(events),
+    subscriptions: noteAll(subscriptions),
     audit: noteAll(audit),
   };
 }

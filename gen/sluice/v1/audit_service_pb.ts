@@ -64,7 +64,8 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   outcome: string;
 
   /**
-   * Kind of the thing that the entry is about: "file", "upload", "link", "upload-token", "namespace" or "prefix".
+   * Kind of the thing that the entry is about: "file", "upload", "link", "upload-token", "namespace", "subscription" or
+   * "prefix".
    *
    * @generated from field: string resource_kind = 7;
    */

@@ -1,7 +1,7 @@
 /** What an entry is about. */
 export interface Resource {
-  kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "prefix" | "service";
-  /** UUID of the file, upload, link or upload token. */
+  kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "subscription" | "prefix" | "service";
+  /** UUID of the file, upload, link, upload token or subscription. */
   id?: string | undefined;
   generation?: number | undefined;
 }

@@ -14,7 +14,7 @@ const entryRow = z.object({
   namespace: z.string(),
   action: z.string(),
   outcome: z.string(),
-  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "prefix", "service"]),
+  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "subscription", "prefix", "service"]),
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),

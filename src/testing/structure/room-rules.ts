@@ -34,6 +34,7 @@ const EVERY_ROOM = [
     "auth",
     "jobs",
     "journal",
+    "receivers",
     "telemetry",
     "aws",
     "client",
@@ -71,19 +72,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       filter: [".", "files"],
       links: [".", "access", "files"],
       uploads: [".", "files"],
+      subscriptions: [".", "journal", "limits"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
-    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [] },
+    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [], subscriptions: [] },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
   transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
     packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
-    inner: { events: ["."] },
+    inner: { events: ["."], subscriptions: [] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
@@ -168,6 +170,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       files: ["pool", "rows", "search", "uploads"],
       links: ["pool", "rows"],
       journal: ["pool", "search"],
+      subscriptions: ["pool", "rows"],
     },
   },
   auth: {
@@ -203,7 +206,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:timers"],
   },
   // Numbers entries of the journal, and carries them to those who read it.
-  journal: { imports: ["domain"], packages: ["node:timers"] },
   // Other rooms tell it which call is being served, and how it went.
   telemetry: {
     imports: ["domain"],
@@ -224,6 +226,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "pino",
       "pino-pretty",
     ],
+  },
+  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [] } },
+  // Sends events to those who receive them: webhooks, and buses of EventBridge.
+  receivers: {
+    imports: ["domain"],
+    packages: ["@aws-sdk/client-eventbridge", "node:crypto", "node:dns", "node:http", "node:https", "node:net"],
   },
   client: {
     // Both sides of a signature must mean the same request.
@@ -294,13 +302,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
+  "connect-deliveries.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
   "connect-service.ts": {
-    imports: [...SERVER_ROOMS, "connect-database.ts"],
+    imports: [...SERVER_ROOMS, "connect-database.ts", "connect-deliveries.ts"],
     packages: ["node:*", "pino"],
   },
   config: {
-    imports: ["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+    imports: [
+      ...["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+      "domain/subscriptions/reachable-addresses.ts",
+    ],
     packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
