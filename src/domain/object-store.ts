@@ -224,6 +224,13 @@ export interface ObjectStore {
   deleteVersions(bucket: string, key: string): Promise<void>;
 
   /**
+   * Puts an object (the version of it, if given) under a legal hold of S3 Object Lock, or takes it away; repeating it is fine.
+   * Resolves to whether storage does as asked: false where the bucket has no Object Lock, or the server knows none.
+   * FILE_NOT_FOUND (data_loss) when S3 has no such object. Storage deletes no version under a hold, whoever asks.
+   */
+  setLegalHold(bucket: string, key: string, options: { versionId?: string; isHeld: boolean }): Promise<boolean>;
+
+  /**
    * Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. It counts
    * from a whole second of storage's clock, which judges it, whatever this host's clock says.
    */

@@ -41,6 +41,8 @@ export interface FakeObjectStoreOptions {
   buckets?: Readonly<Record<string, string>>;
   /** Buckets that keep versions; none when left out. */
   versionedBuckets?: readonly string[];
+  /** Buckets with Object Lock, which keep versions too; none when left out. */
+  lockedBuckets?: readonly string[];
   /** Least size of a part but the last, in bytes; 0 when left out, so that tests may use tiny parts. */
   partMinBytes?: number;
   /** Secret that signs presigned URLs; URLs of another secret are refused. */
@@ -68,6 +70,9 @@ export class FakeObjectStore implements ObjectStore {
   readonly #secret: string;
   readonly #now: () => number;
   readonly #versionedBuckets: ReadonlySet<string>;
+  readonly #lockedBuckets: ReadonlySet<string>;
+  /** Versions under a legal hold, as "bucket/key version". */
+  readonly #held = new Set<string>();
   /** The objects that readers see. */
   readonly #objects = new Map<string, StoredObject>();
   /** The older versions that versioned buckets keep, and marks of deletion; the newest last. */
@@ -78,7 +83,8 @@ export class FakeObjectStore implements ObjectStore {
 
   constructor(options: FakeObjectStoreOptions = {}) {
     this.#buckets = options.buckets ?? { bucket: "eu-central-1" };
-    this.#versionedBuckets = new Set(options.versionedBuckets);
+    this.#lockedBuckets = new Set(options.lockedBuckets);
+    this.#versionedBuckets = new Set([...(options.versionedBuckets ?? []), ...this.#lockedBuckets]);
     this.#partMinBytes = options.partMinBytes ?? 0;
     this.#secret = options.secret ?? "fake";
     this.#now = options.now ?? Date.now;
@@ -287,9 +293,30 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
+  async setLegalHold(
+    bucket: string,
+    key: string,
+    { versionId, isHeld }: { versionId?: string; isHeld: boolean },
+  ): Promise<boolean> {
+    return await this.#work("setLegalHold", { key }, () => {
+      if (!this.#lockedBuckets.has(bucket)) return false;
+      const version = this.#findSource({ bucket, key, versionId: versionId ?? "" });
+      const held = `${bucket}/${key} ${version.versionId}`;
+      if (isHeld) this.#held.add(held);
+      else this.#held.delete(held);
+      return true;
+    });
+  }
+
+  /** Whether a version of a key is under a legal hold. */
+  isHeld(bucket: string, key: string): boolean {
+    return [...this.#held].some((held) => held.startsWith(`${bucket}/${key} `));
+  }
+
   async deleteVersions(bucket: string, key: string): Promise<void> {
     await this.#work("delete", { key }, () => {
       const place = `${bucket}/${key}`;
+      if (this.isHeld(bucket, key)) throw refused("a version is under a legal hold");
       this.#objects.delete(place);
       this.#history = this.#history.filter((version) => version.place !== place);
     });
@@ -454,6 +481,7 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   #removeVersion(place: string, versionId: string): void {
+    if (this.#held.has(`${place} ${versionId}`)) throw refused("the version is under a legal hold");
     const current = this.#objects.get(place);
     if (current !== undefined && (current.versionId || "null") === versionId) this.#objects.delete(place);
     else this.#history = this.#history.filter((one) => one.place !== place || one.versionId !== versionId);
