@@ -301,7 +301,7 @@ describe("sluice", () => {
     });
 
     it("keeps a file, and says what does", async () => {
-      expect((await run("hold", "a")).out).to.equal("a, generation 3, is under a legal hold\n");
+      expect((await run("hold", "a")).out).to.equal("a, generation 3, is under a legal hold of the record alone\n");
       expect((await run("hold", "a", "--lift", "--generation", "2")).out).to.equal(
         "a, generation 2, is kept by nothing\n",
       );

@@ -126,6 +126,22 @@ export interface FileRepository {
   ): Promise<File>;
 
   /**
+   * Notes what storage has answered to the hold of a generation as it was read, by its metageneration: whether it has done as it
+   * says, or has no Object Lock. `isSettled` is false when the generation was changed meanwhile: storage may then be told wrong, and
+   * has to be told again what `file` says.
+   */
+  settleHold(
+    file: Pick<File, "namespace" | "fileId" | "metageneration" | "legalHold">,
+    hasObjectLock: boolean,
+  ): Promise<{ file: File; isSettled: boolean }>;
+
+  /** Generations of a namespace whose holds are not settled, in the order of their ids; pages as of `beginDuePurges`. */
+  listUnsettledHolds(
+    namespace: string,
+    options: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }>;
+
+  /**
    * Soft-deletes the live file; a repeated identity returns the file that it deleted, as the file is now. FILE_RETAINED
    * while a hold or a retention keeps it. ETAG_MISMATCH unless `etag` ("" for any) is the live file's; the same step
    * compares it.

@@ -134,10 +134,34 @@ export class FakeFileRepository implements FileRepository {
       options.change(toFile(file)),
     );
     const updateTime = new Date(this.#now());
+    if (file.legalHold !== legalHold && (legalHold || file.holdSettled !== undefined)) file.holdSettled = false;
     Object.assign(file, { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime, updateTime });
     file.metageneration++;
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
+  }
+
+  async settleHold(
+    { fileId, metageneration }: Parameters<FileRepository["settleHold"]>[0],
+    hasObjectLock: boolean,
+  ): Promise<{ file: File; isSettled: boolean }> {
+    const file = this.#files.find((candidate) => candidate.fileId === fileId);
+    if (file === undefined) throw new Error(`there is no file ${fileId}`);
+    const isSettled = file.metageneration === metageneration;
+    if (isSettled) file.holdSettled = hasObjectLock ? true : undefined;
+    return { file: toFile(file), isSettled };
+  }
+
+  async listUnsettledHolds(
+    namespace: string,
+    { after, limit }: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }> {
+    const files = this.#files
+      .filter((file) => file.namespace === namespace && file.holdSettled === false && file.purgeState === undefined)
+      .filter(({ fileId }) => fileId > after)
+      .sort((a, b) => (a.fileId < b.fileId ? -1 : 1))
+      .slice(0, limit);
+    return { files: files.map(toFile), next: files.length < limit ? "" : (files.at(-1)?.fileId ?? "") };
   }
 
   async delete(namespace: string, path: string, options: Parameters<FileRepository["delete"]>[2]): Promise<File> {
@@ -401,6 +425,7 @@ const EMPTIED = {
   metadata: {},
   labels: {},
   dataSubject: "",
+  holdSettled: undefined,
 } as const satisfies Partial<File>;
 
 function isLive({ supersedeTime, deleteTime }: File): boolean {
