@@ -67,7 +67,8 @@ CREATE TABLE file (
   metadata jsonb NOT NULL,
   bucket text NOT NULL,
   region text NOT NULL,
-  s3_key text NOT NULL,
+  -- In the order of S3's listings, with which it is compared.
+  s3_key text COLLATE "C" NOT NULL,
   s3_version_id text NOT NULL,
   etag text NOT NULL,
   principal text NOT NULL,

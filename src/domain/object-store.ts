@@ -42,6 +42,11 @@ export interface ObjectVersion {
   key: string;
   /** "null": stored while the bucket kept no versions. */
   versionId: string;
+  /** Of the bytes; 0 of a mark. */
+  sizeBytes: number;
+  /** By S3's clock. */
+  lastModified: Date;
+  isDeleteMarker: boolean;
 }
 
 /** Which page of a listing. */
@@ -185,8 +190,14 @@ export interface ObjectStore {
     options: PageOptions,
   ): Promise<{ multiparts: PendingMultipart[]; next: string | undefined }>;
 
-  /** A page of all versions of all objects under a key prefix, marks of deletion among them, by key. */
-  listVersions(bucket: string, options: PageOptions): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
+  /**
+   * A page of all versions of all objects under a key prefix, marks of deletion among them, in the order of the keys' UTF-8 bytes. The
+   * first page begins behind all versions of `afterKey`, where it is given.
+   */
+  listVersions(
+    bucket: string,
+    options: PageOptions & { afterKey?: string | undefined },
+  ): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
 
   /**
    * Copies an object of at most 5 GiB within storage, whole. `aborted / CHECKSUM_MISMATCH` when the copy has not this size and

@@ -64,6 +64,21 @@ export interface StoredPlace {
   sizeBytes: bigint;
 }
 
+/** What the row of a generation says of its object in storage. */
+export type FileObject = Pick<
+  File,
+  | "namespace"
+  | "fileId"
+  | "path"
+  | "generation"
+  | "s3Key"
+  | "s3VersionId"
+  | "s3Etag"
+  | "sizeBytes"
+  | "crc32"
+  | "purgeState"
+>;
+
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `FILE_RETAINED`, `FILE_PURGED`, `FILE_LIVE` and `RESIDENCY_VIOLATION`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
@@ -112,6 +127,15 @@ export interface FileRepository {
     namespaces: readonly string[],
     options: { limit: number; position?: CommitPosition | undefined },
   ): Promise<StoredPlace[]>;
+
+  /**
+   * What rows say of the objects of a bucket under a key prefix, purged generations too: in the order of the keys' UTF-8 bytes, behind
+   * the key `after` ("" for the beginning), at most `limit`. From the primary.
+   */
+  listObjects(bucket: string, options: { keyPrefix: string; after: string; limit: number }): Promise<FileObject[]>;
+
+  /** The same of these keys, in any order; none of keys that no row has. */
+  findObjects(bucket: string, keys: readonly string[]): Promise<FileObject[]>;
 
   /**
    * Changes the live file at a path, or exactly that generation, to what `change` makes of it. When `change` throws,

@@ -36,6 +36,7 @@ import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 import { toChangedFileValues } from "./changed-values.ts";
 import { listUnsettledHolds, settleHold, toHoldSettled } from "./file-holds.ts";
+import { findObjects, listObjects } from "./file-objects.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
@@ -69,6 +70,8 @@ export function createFileRepository(
     listGenerations: (namespace, path, options) =>
       pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),
     listPlaces: (namespaces, options) => pools.read(options.position, (pool) => listPlaces(pool, namespaces, options)),
+    listObjects: (bucket, options) => listObjects(pools.commands, bucket, options),
+    findObjects: (bucket, keys) => findObjects(pools.commands, bucket, keys),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     settleHold: (file, hasObjectLock) => settleHold(pools.commands, file, hasObjectLock),
     listUnsettledHolds: (namespace, options) => listUnsettledHolds(pools.commands, namespace, options),

@@ -1,9 +1,11 @@
+import { compareBytes } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
 import { type FileCursor, type FileOrder, PATH_ORDER, toPathCursor } from "../../domain/files/file-order.ts";
 import type {
   FileChange,
+  FileObject,
   FilePage,
   FileQuery,
   FileRepository,
@@ -197,6 +199,23 @@ export class FakeFileRepository implements FileRepository {
     }
     const sorted = [...places].sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
     return sorted.slice(0, limit).map(([, place]) => place);
+  }
+
+  async listObjects(
+    bucket: string,
+    { keyPrefix, after, limit }: Parameters<FileRepository["listObjects"]>[1],
+  ): Promise<FileObject[]> {
+    return this.#files
+      .filter(
+        (file) => file.bucket === bucket && file.s3Key.startsWith(keyPrefix) && compareBytes(file.s3Key, after) > 0,
+      )
+      .sort((a, b) => compareBytes(a.s3Key, b.s3Key))
+      .slice(0, limit)
+      .map(toFileObject);
+  }
+
+  async findObjects(bucket: string, keys: readonly string[]): Promise<FileObject[]> {
+    return this.#files.filter((file) => file.bucket === bucket && keys.includes(file.s3Key)).map(toFileObject);
   }
 
   async undelete(namespace: string, path: string, options: Parameters<FileRepository["undelete"]>[2]): Promise<File> {
@@ -430,6 +449,11 @@ const EMPTIED = {
 
 function isLive({ supersedeTime, deleteTime }: File): boolean {
   return supersedeTime === undefined && deleteTime === undefined;
+}
+
+function toFileObject(file: File): FileObject {
+  const { namespace, fileId, path, generation, s3Key, s3VersionId, s3Etag, sizeBytes, crc32, purgeState } = file;
+  return { namespace, fileId, path, generation, s3Key, s3VersionId, s3Etag, sizeBytes, crc32, purgeState };
 }
 
 function toFile(file: File): File {

@@ -189,7 +189,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       live: [".", "policy", "print", "services", "template"],
     },
   },
-  jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
+  jobs: {
+    imports: ["domain", "transfer", "commands", "queries", "journal"],
+    packages: ["node:timers"],
+    inner: { reconcile: [] },
+  },
   // Numbers entries of the journal, and carries them to those who read it.
   journal: { imports: ["domain"], packages: ["node:timers"] },
   telemetry: { imports: ["domain"], packages: ["pino"] },
@@ -215,13 +219,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "postgres",
       "s3",
       "aws",
+      "jobs/reconcile/reconcile-storage.ts",
       "domain/crc32.ts",
       "domain/errors.ts",
       // The doctor compares what is configured with what the database keeps.
       "domain/namespaces/refusals.ts",
     ],
     // Probes of storage speak in its port's terms.
-    types: ["domain"],
+    types: ["domain", "jobs"],
     packages: [
       ...[
         "@bufbuild/protobuf",
