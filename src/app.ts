@@ -90,17 +90,8 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     streams: () => service?.access.sessions.size ?? 0,
   });
   observeService({ readiness, budget, streams: () => service?.access.sessions.size ?? 0 });
-  const common: Omit<ApiOptions, keyof BoundApi> = {
-    authenticate: authentication.authenticate,
-    readiness,
-    log,
-    shutdownSignal: stopping.signal,
-    messages: new MessageBudget(config.messageBudgetBytes),
-    configurations: { generateConfiguration: createLateGenerator() },
-    otherFace: createRestFace,
-    signInIssuers: toSignInIssuers(config),
-    ...config.api,
-  };
+  const { authenticate } = authentication;
+  const common = toApiOptions(config, { authenticate, readiness, log, shutdownSignal: stopping.signal });
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
   const linkRoute = { log, trustedProxies };
   let serve = createLinkRoute(refuseLink, {
@@ -145,6 +136,21 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
+  };
+}
+
+/** The part of the API that works without the database. */
+function toApiOptions(
+  config: Config,
+  options: Pick<ApiOptions, "authenticate" | "readiness" | "log" | "shutdownSignal">,
+): Omit<ApiOptions, keyof BoundApi> {
+  return {
+    ...options,
+    messages: new MessageBudget(config.messageBudgetBytes),
+    configurations: { generateConfiguration: createLateGenerator() },
+    otherFace: createRestFace,
+    signInIssuers: toSignInIssuers(config),
+    ...config.api,
   };
 }
 

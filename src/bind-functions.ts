@@ -121,7 +121,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
-  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
+  const storing = { ...commands, objects: access.objects };
+  const purging = { ...storing, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const tokens: UploadTokenAccess = {
@@ -160,7 +161,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, seeing(options)),
-      updateFile: (request, options) => updateFile(commands, request, options),
+      updateFile: (request, options) => updateFile(storing, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
       copyFile,

@@ -19,7 +19,7 @@ export interface Actor {
 /** What changes something: the name of the method, or of what the service does by itself. */
 export type Change =
   | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload" | "CreateUploadToken")
-  | ("CopyFile" | "MoveFile" | "UpdateFile" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
+  | ("CopyFile" | "MoveFile" | "UpdateFile" | "SettleHold" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
   | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
   | ("CreateLink" | "RevokeLink" | "ForgetLink")
   | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants")

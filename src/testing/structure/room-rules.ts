@@ -204,6 +204,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   jobs: {
     imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
     packages: ["node:timers"],
+    inner: { reconcile: [] },
   },
   // Numbers entries of the journal, and carries them to those who read it.
   // Other rooms tell it which call is being served, and how it went.
@@ -255,13 +256,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "postgres",
       "s3",
       "aws",
+      "jobs/reconcile/reconcile-storage.ts",
       "domain/crc32.ts",
       "domain/errors.ts",
       // The doctor compares what is configured with what the database keeps.
       "domain/namespaces/refusals.ts",
     ],
     // Probes of storage speak in its port's terms.
-    types: ["domain"],
+    types: ["domain", "jobs"],
     packages: [
       ...[
         "@bufbuild/protobuf",
