@@ -20,7 +20,7 @@ export const ENTRY_FIELDS = {
     "request_id",
   ],
   number: ["sequence", "generation", "times"],
-  time: ["time"],
+  time: ["time", "first_time"],
   flag: [],
   map: [],
   hasWords: false,

@@ -39,6 +39,8 @@ export interface JournalEntry {
   /** UUID of the upload token by which it was done. */
   tokenId: string | undefined;
   requestId: string | undefined;
+  /** When it happened, or the first of several times, by the clock of the host that served it; undefined for changes. */
+  firstTime: Date | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */
