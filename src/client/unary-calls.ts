@@ -125,7 +125,7 @@ export function createUnaryCalls(
     call(FileQueryService, signal, (queries, callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
 
   return {
-    ...createAuditCalls(call),
+    ...createAuditCalls(addresses, options),
     ...createLinkCalls(call),
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),

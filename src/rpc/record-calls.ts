@@ -39,7 +39,9 @@ interface Options {
 type Call = (request: Request, options: Options) => Promise<unknown>;
 type Stream = (request: Request, options: Options) => AsyncIterable<unknown>;
 
-const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>(["readFile", "watchUpload", "watchEvents"]);
+const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>([
+  ...(["readFile", "watchUpload", "watchEvents", "exportAudit", "exportAuditToBucket"] as const),
+]);
 /** The message of a part is admitted before anybody knows what it is about. */
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);
 /** Methods about several namespaces, or about one that the caller must not hear of: the journal of the service has them. */
