@@ -116,6 +116,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ListEvents: CALLERS,
   WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  ExportAudit: CALLERS,
+  ExportAuditToBucket: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

@@ -41,6 +41,8 @@ export interface JournalEntry {
   requestId: string | undefined;
   /** The trace of the call, 32 hexadecimal digits. */
   traceId: string | undefined;
+  /** When it happened, or the first of several times, by the clock of the host that served it; undefined for changes. */
+  firstTime: Date | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */
