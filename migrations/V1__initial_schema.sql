@@ -67,7 +67,8 @@ CREATE TABLE file (
   metadata jsonb NOT NULL,
   bucket text NOT NULL,
   region text NOT NULL,
-  s3_key text NOT NULL,
+  -- In the order of S3's listings, with which it is compared.
+  s3_key text COLLATE "C" NOT NULL,
   s3_version_id text NOT NULL,
   etag text NOT NULL,
   principal text NOT NULL,
@@ -85,6 +86,9 @@ CREATE TABLE file (
   search_words tsvector NOT NULL GENERATED ALWAYS AS (file_search(path, metadata)) STORED,
   -- How a file ends: what keeps its bytes, and how far their removal is.
   legal_hold boolean NOT NULL DEFAULT false,
+  -- Whether storage, too, holds the object, or not, as legal_hold says: false while that may be otherwise. Null: storage was never
+  -- asked to, or the bucket has no Object Lock.
+  hold_settled boolean,
   retain_until_time timestamptz,
   -- 'purging': the bytes are being removed from storage, and may be gone. 'purged': they are, and with them what was said of
   -- them; the row stays as a tombstone, and purge_time says when.
@@ -102,6 +106,8 @@ CREATE UNIQUE INDEX file_path_generation ON file (namespace, path text_pattern_o
 -- of it, and passes over nothing.
 CREATE INDEX file_purgeable ON file (namespace, greatest(purge_time, retain_until_time), file_id)
   WHERE purge_time IS NOT NULL AND NOT legal_hold AND purge_state IS DISTINCT FROM 'purged';
+-- The holds that storage is to be told once more: the job that does so reads all of it.
+CREATE INDEX file_unsettled_hold ON file (namespace, file_id) WHERE hold_settled = false AND purge_state IS NULL;
 
 -- What is used of a namespace (principal '') and by each principal in it, whether or not there are quotas, so that a quota that
 -- is set holds at once. Each sum lies in 16 slots, and a command changes one of them, as its last step: commands at the same
@@ -161,10 +167,6 @@ CREATE TABLE upload (
   principal text NOT NULL,
   -- The upload token by which it was created; null: its principal did it themselves.
   upload_token_id uuid,
-  -- How the caller proved who it was, from where it called, and its session: for the journal.
-  token_kind text NOT NULL,
-  address text NOT NULL,
-  session text NOT NULL,
   -- What it is a copy of: its bytes come from storage, and no caller uploads them.
   copied_path text COLLATE "C",
   -- Declared at creation, or sealed by finish.
@@ -208,6 +210,8 @@ CREATE TABLE upload (
   -- When a commit was last asked for and has not been refused since. An upload that stays `assembled` for longer than that was
   -- left by a process that died, and the sweeper commits it; without it the upload waits for its caller until it expires.
   commit_wanted_time timestamptz,
+  -- Who asked for it then, for the journal: an Actor.
+  committer jsonb,
   -- What the caller says of the file to be, beside its bytes.
   labels jsonb NOT NULL DEFAULT '{}',
   data_subject text COLLATE "C" NOT NULL DEFAULT '',

@@ -33,6 +33,9 @@ import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { EXPORT_LIMITS, exportAudit } from "./queries/audit/export-audit.ts";
+import { type BucketExportAccess, exportAuditToBucket } from "./queries/audit/export-audit-to-bucket.ts";
+import { listAuditEntries } from "./queries/audit/list-audit-entries.ts";
 import { NO_SIGHT } from "./queries/events/event-sight.ts";
 import { listEvents } from "./queries/events/list-events.ts";
 import { watchEvents } from "./queries/events/watch-events.ts";
@@ -40,7 +43,6 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
-import { listAuditEntries } from "./queries/list-audit-entries.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -53,7 +55,10 @@ import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { toExportLine } from "./rpc/messages/audit-message.ts";
+import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
+import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
@@ -95,7 +100,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   });
   const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
   const recording = { record, namespaces: service.directory, now: () => new Date() };
-  const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
+  const recorded = recordCalls(limitWork(authorized, limiters), recording);
+  const { uploads, ...others } = noteCalls(recorded, service.directory);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
@@ -119,7 +125,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
-  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
+  const storing = { ...commands, objects: access.objects };
+  const purging = { ...storing, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const tokens: UploadTokenAccess = {
@@ -132,10 +139,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
     subscriptions: bindSubscriptions(service),
-    audit: {
-      listAuditEntries: (request, options) =>
-        listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
-    },
+    audit: bindAudit(service, limiters),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -158,7 +162,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, seeing(options)),
-      updateFile: (request, options) => updateFile(commands, request, options),
+      updateFile: (request, options) => updateFile(storing, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
       copyFile,
@@ -190,6 +194,28 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
     getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),
+  };
+}
+
+function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunctions {
+  const { access, journal, downloads, events, storageNow } = service;
+  const exporting: BucketExportAccess = {
+    journal,
+    log: events.log,
+    namespaces: access.namespaces,
+    exports: limiters["exports of the audit log"],
+    limits: EXPORT_LIMITS,
+    objects: access.objects,
+    downloads,
+    regions: access.regions,
+    toLine: toExportLine,
+    now: storageNow,
+  };
+  return {
+    listAuditEntries: (request, options) =>
+      listAuditEntries({ journal, namespaces: access.namespaces }, request, options),
+    exportAudit: (request, options) => exportAudit(exporting, request, options),
+    exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
   };
 }
 

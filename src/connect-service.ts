@@ -45,6 +45,7 @@ import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -190,7 +191,9 @@ function createWatches({ databaseBackoff: backoff }: Config, { uploads }: Connec
 /** Records what changes nothing. */
 function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
   const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
-  return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
+  const queue = new EntryQueue(createJournalWriter(journal), { onLost });
+  observeMetric("sluice.journal.waiting", () => [[queue.size, {}]]);
+  return new JournalRecorder(queue);
 }
 
 /** The events, as this process reads and follows them. */
@@ -211,12 +214,18 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
+  const open = new Set<string>();
+  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
-    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
+    onBreaker: (at, isOpen) => {
+      log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
+      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
+      else open.delete(`${at.operation} ${at.bucket}`);
+    },
   });
 }
 

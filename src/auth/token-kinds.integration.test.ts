@@ -122,6 +122,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   DeleteSubscription: CALLERS,
   RedeliverEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  ExportAudit: CALLERS,
+  ExportAuditToBucket: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

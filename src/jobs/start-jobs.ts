@@ -11,6 +11,7 @@ import { noteReceived } from "./note-received.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
+import { settleHolds } from "./settle-holds.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
@@ -20,6 +21,9 @@ const WATCH_RESIDENCY_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
+const SETTLE_HOLDS_EVERY_MS = 60_000;
+/** Holds that one run tells storage, one after the other. */
+const HOLDS_MAX = 100;
 const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
@@ -217,7 +221,10 @@ function toNamespaceJobs(
     everyMs: SWEEP_ORPHANS_EVERY_MS,
     retryAfterMs: SWEEP_ORPHANS_ON_MS,
     run: async (options) => {
-      const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
+      const { errors, cursor, ...found } = await sweepOrphans(access, {
+        ...{ namespace, limits: ORPHAN_LIMITS, now: new Date() },
+        ...options,
+      });
       for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
       if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
       if (found.foreignMultiparts + found.foreignVersions > 0) {
@@ -240,5 +247,19 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  return [sweep, removeOrphans, purge];
+  const settle: LeasedJob = {
+    name: `settle-holds/${name}`,
+    everyMs: SETTLE_HOLDS_EVERY_MS,
+    retryAfterMs: SETTLE_HOLDS_EVERY_MS,
+    run: async ({ cursor: after }) => {
+      const { settled, errors, cursor } = await settleHolds(
+        { ...access, files },
+        { namespace: name, cursor: after, limit: HOLDS_MAX },
+      );
+      for (const error of errors) log.warn({ error }, "storage could not be told a hold; a later run tries again");
+      if (settled > 0) log.info({ settled }, "told storage the holds that it lacked");
+      return cursor;
+    },
+  };
+  return [sweep, removeOrphans, purge, settle];
 }

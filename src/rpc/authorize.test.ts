@@ -102,6 +102,8 @@ const TABLE: readonly Row[] = [
     hidden: "PERMISSION_DENIED" as const,
     isOfWhole: true,
   })),
+  { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
+  { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -148,6 +150,8 @@ const ROLE_SETS = Array.from({ length: 2 ** ALL_ROLES.length }, (_, bits) =>
   ALL_ROLES.filter((_role, index) => (bits >> index) % 2 === 1),
 );
 
+const STREAMS: ReadonlySet<string> = new Set(["readFile", "watchUpload", "exportAudit", "exportAuditToBucket"]);
+
 /** The authorized functions over functions that do nothing but note their options. */
 function authorize(
   grants: Partial<Record<"one" | "two", readonly Grant[]>>,
@@ -163,9 +167,8 @@ function authorize(
     seen.push(options);
     yield "message";
   };
-  const streams = ["readFile", "watchUpload"];
   const of = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, streams.includes(name) ? stream : call]));
+    Object.fromEntries(names.map((name) => [name, STREAMS.has(name) ? stream : call]));
   const bound = {
     uploads: of(Object.keys(METHOD_RULES)),
     fileQueries: {},
@@ -199,7 +202,7 @@ async function outcomeOf(
 ): Promise<string> {
   try {
     const answer = functions[method]?.(request, { caller, signal: new AbortController().signal });
-    if (method === "readFile" || method === "watchUpload") for await (const _ of answer as AsyncIterable<unknown>);
+    if (STREAMS.has(method)) for await (const _ of answer as AsyncIterable<unknown>);
     else await answer;
     return "done";
   } catch (error) {

@@ -15,12 +15,14 @@ import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { checkBucket, readBucketRegion } from "./bucket-region.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
+import { setLegalHold } from "./legal-hold.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { OneShotBody } from "./one-shot-body.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { ReplayableBody } from "./replayable-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
+import { writeStream } from "./write-stream.ts";
 
 /** The S3 adapter, given the access to each bucket. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore {
@@ -118,6 +120,8 @@ export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore
 
     copyPart: (source, target, range) => copyPart(at(target.bucket), source, { target, range }),
 
+    writeStream: (target, bytes) => writeStream(at(target.bucket), target, bytes),
+
     head: (bucket, key, options = {}) => headObject(at(bucket), { bucket, key, ...options }),
 
     async read(bucket, key, { versionId, range, signal }) {
@@ -133,6 +137,8 @@ export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore
     delete: (bucket, key, { versionId } = {}) => deleteObject(at(bucket), bucket, { key, versionId }),
 
     deleteVersions: (bucket, key) => deleteVersions(at(bucket), bucket, key),
+
+    setLegalHold: (bucket, key, options) => setLegalHold(at(bucket), bucket, { key, ...options }),
 
     async presignDownload(bucket, key, { versionId, lifetimeMs, contentType, contentDisposition }) {
       const command = new GetObjectCommand({

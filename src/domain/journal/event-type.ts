@@ -12,6 +12,8 @@ export const EVENT_TYPES = {
   RestoreGeneration: "sluice.file.restored.v1",
   // A purge is told once the bytes are gone.
   RemoveBytes: "sluice.file.purged.v1",
+  // The hold itself was told by the update.
+  SettleHold: undefined,
   PurgeFile: undefined,
   PurgeFiles: undefined,
   PurgeDueFile: undefined,

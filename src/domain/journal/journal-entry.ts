@@ -39,6 +39,10 @@ export interface JournalEntry {
   /** UUID of the upload token by which it was done. */
   tokenId: string | undefined;
   requestId: string | undefined;
+  /** The trace of the call, 32 hexadecimal digits. */
+  traceId: string | undefined;
+  /** When it happened, or the first of several times, by the clock of the host that served it; undefined for changes. */
+  firstTime: Date | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */

@@ -54,6 +54,8 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
+  exportAudit: "each",
+  exportAuditToBucket: "each",
   listEvents: "summed",
   watchEvents: "summed",
 

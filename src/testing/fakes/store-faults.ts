@@ -12,9 +12,11 @@ export type ObjectStoreOperation =
   | "listVersions"
   | "copyObject"
   | "copyPart"
+  | "writeStream"
   | "head"
   | "read"
   | "delete"
+  | "setLegalHold"
   | "checkBucket"
   | "readBucketRegion";
 

@@ -173,7 +173,7 @@ describe("the examples of the pages", function () {
   it("let sluice copy, move, restore, hold and purge", async () => {
     const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("life-of-a-file", "Generations", "sh")]);
     expect(stdout).to.contain("restored life/final.md, generation 3,");
-    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold\n");
+    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold of the record alone\n");
     expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
     expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
   });
