@@ -146,13 +146,15 @@ class Senders {
 
   async #openWebhook(lane: Lane, url: string): Promise<EventSender> {
     const { subscriptionId } = lane.subscription;
-    const opened = lane.secrets.flatMap((sealed) => this.#sealer?.open(sealed, subscriptionId) ?? []);
-    const secrets = opened.map(({ secret }) => secret);
-    if (secrets.length < lane.secrets.length) {
+    const [present, former] = lane.secrets.map((sealed) => this.#sealer?.open(sealed, subscriptionId));
+    if (present === undefined) {
       return createClosedSender(
         "SLUICE_TOKEN_KEYS of the service does not have the key any more that sealed the secret; give the subscription a new secret",
       );
     }
+    // A former secret whose key is gone signs no more; the present one is enough.
+    const opened = former === undefined ? [present] : [present, former];
+    const secrets = opened.map(({ secret }) => secret);
     if (opened.some(({ isStale }) => isStale)) {
       const sealed = secrets.flatMap((secret) => this.#sealer?.seal(secret, subscriptionId) ?? []);
       await this.#lanes.reseal(lane, sealed);
