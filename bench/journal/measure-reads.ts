@@ -8,7 +8,8 @@ import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool
 import type { BoundFunctions } from "../../src/rpc/authorize.ts";
 import { recordCalls } from "../../src/rpc/record-calls.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
-import { JournalTrial, pathOf } from "./journal-trial.ts";
+import { JournalTrial, pathOf, takeEntriesAway } from "./journal-trial.ts";
+import { toChange } from "./to-change.ts";
 
 const FILES = 1000;
 const CALLS = 4000;
@@ -26,7 +27,7 @@ type Call = (path: string) => Promise<unknown>;
 export async function measureReads(directory: string, report: (what: string) => void): Promise<FigureRow[]> {
   const trial = await JournalTrial.start(join(directory, "reads"), { files: FILES });
   const bareTrial = await JournalTrial.start(join(directory, "changes"), { files: FILES });
-  await takeEntriesAway(bareTrial);
+  await takeEntriesAway(bareTrial.url);
   const pools = await createDatabasePools({ url: trial.url });
   const barePools = await createDatabasePools({ url: bareTrial.url });
   const recorder = new JournalRecorder(new EntryQueue(createJournalWriter(pools.journal)));
@@ -106,30 +107,7 @@ function recordReads(
 /** UpdateFile, as its command makes it. */
 function changeFile(pools: DatabasePools): Call {
   const files = createFileRepository(pools);
-  let changes = 0;
-  return async (path) => {
-    const labels = { change: String(++changes) };
-    const [namespace, principal] = ["default", "bench:writer"];
-    const actor = { principal, tokenKind: "oidc" } as const;
-    const contentSha256 = Buffer.alloc(32, 1);
-    const identity = {
-      namespace,
-      principal,
-      actor,
-      method: "UpdateFile" as const,
-      requestId: crypto.randomUUID(),
-      contentSha256,
-    };
-    await files.update(namespace, path, { identity, change: (file) => ({ ...file, labels }) });
-  };
-}
-
-/** Makes a database take every entry and keep none: what is left of its cost is that of a trigger. */
-async function takeEntriesAway(trial: JournalTrial): Promise<void> {
-  await trial.query("CREATE FUNCTION skip_entry() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
-  await trial.query(
-    "CREATE TRIGGER skip_entry BEFORE INSERT ON journal_entry FOR EACH ROW EXECUTE FUNCTION skip_entry()",
-  );
+  return async (path) => await files.update("default", path, toChange("bench:writer"));
 }
 
 /** The median of each kind of call, in milliseconds. */

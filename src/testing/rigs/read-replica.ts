@@ -29,8 +29,11 @@ export interface ReplicatedPostgres {
   stop(): Promise<void>;
 }
 
-/** Starts both; the standby is a copy of the primary's data, made while that was stopped. */
-export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
+/**
+ * Starts both; the standby is a copy of the primary's data, made while that was stopped. It shows each change `applyDelayMs` after its
+ * commit, or as soon as it can.
+ */
+export async function startReplicatedPostgres({ applyDelayMs = 0 } = {}): Promise<ReplicatedPostgres> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-test-replica-"));
   const [primaryData, replicaData] = [join(directory, "primary"), join(directory, "replica")];
   const options = { password: "test", durable: false };
@@ -45,7 +48,10 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
   );
   await writeFile(join(replicaData, "standby.signal"), "");
   const source = `host=127.0.0.1 port=${primary.port} user=sluice password=test`;
-  await appendFile(join(replicaData, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
+  await appendFile(
+    join(replicaData, "postgresql.auto.conf"),
+    `primary_conninfo = '${source}'\nrecovery_min_apply_delay = ${applyDelayMs}\n`,
+  );
   const start = (port?: number) =>
     startEmbeddedPostgres({ ...options, dataDirectory: replicaData, ...(port !== undefined && { port }) });
   let replica: EmbeddedPostgres = await start();
