@@ -9,6 +9,7 @@ import { measureKills } from "./journal/measure-kills.ts";
 import { measureLookups } from "./journal/measure-lookups.ts";
 import { measurePositions } from "./journal/measure-positions.ts";
 import { measureReads } from "./journal/measure-reads.ts";
+import { measureReconcile } from "./journal/measure-reconcile.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { measureRelayKills } from "./journal/measure-relay-kills.ts";
 import { measureUploads } from "./journal/measure-uploads.ts";
@@ -22,6 +23,7 @@ const usage = `usage: npm run bench:journal -- [options]
   --relay-kills N
                  kills of a relay alone, one soon after the other (default 1000)
   --entries N    entries that a read transaction stays open over (default 1000000)
+  --rows N       rows that are reconciled with as many keys of S3 (default 1000000)
   --told N       changes that are told to watchers (default 6000)
   --uploads N    files of 1 KiB of each of twenty rounds (default 300)
   --tries N      changes that are read at a replica at once (default 10000)
@@ -46,6 +48,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       ...(await measureLookups(stage.directory, options, report)),
       ...(await measureUploads(stage, options, report)),
       ...(await measurePositions(options, report)),
+      ...(await measureReconcile(stage.directory, options, report)),
     ];
     const machine = describeMachine();
     return printFigures(rows, {
@@ -69,6 +72,7 @@ function parse(args: string[]) {
       uploads: { type: "string", default: "300" },
       tries: { type: "string", default: "10000" },
       lookups: { type: "string", default: "50000" },
+      rows: { type: "string", default: "1000000" },
       told: { type: "string", default: "6000" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
@@ -84,6 +88,7 @@ function parse(args: string[]) {
     tries: parseCount("tries", values.tries, [1, 1_000_000]),
     lookups: parseCount("lookups", values.lookups, [100, 100_000_000]),
     entries: parseCount("entries", values.entries, [1, 100_000_000]),
+    rows: parseCount("rows", values.rows, [400, 100_000_000]),
     told: parseCount("told", values.told, [1, 1_000_000]),
     seed: parseCount("seed", values.seed, [1, 2 ** 31]),
     json: values.json,

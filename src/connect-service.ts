@@ -5,10 +5,12 @@ import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
+import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
+import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -43,6 +45,7 @@ import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -78,6 +81,8 @@ export interface ConnectedService {
   journal: Journal;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
+  /** What subscriptions work with, beside the namespaces. */
+  subscriptions: ConnectedDeliveries["access"];
   close(): Promise<void>;
 }
 
@@ -90,6 +95,8 @@ export async function connectService(
     budget: MemoryBudget;
     slots: SlotPool;
     siblings: Siblings | undefined;
+    /** Where callers reach the service. */
+    publicUrl: string;
     signal: AbortSignal;
   },
 ): Promise<ConnectedService> {
@@ -111,19 +118,16 @@ export async function connectService(
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
+  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
     recorder,
+    deliveries,
     access,
     files: primaryFiles,
     check,
     watchResidency,
     log,
-    leases: createJobLeases(pools.commands),
-    relay: createJournalRelay(pools.commands),
-    journalDays: config.journalDays,
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-    forgetLinks: (options) => links.forget(options),
-    forgetMarks: (options) => marks.forget(options),
+    ...toDatabaseJobs(pools, { links, marks, journalDays: config.journalDays }),
   });
   return {
     access,
@@ -139,6 +143,7 @@ export async function connectService(
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
+    subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     watches: createWatches(config, access),
     close: async () => {
@@ -153,6 +158,27 @@ export async function connectService(
   };
 }
 
+/** What jobs do with the database alone. */
+function toDatabaseJobs(
+  { commands }: DatabasePools,
+  {
+    links,
+    marks,
+    journalDays,
+  }: { links: Pick<LinkRepository, "forget">; marks: ReturnType<typeof createCommitMarks>; journalDays: number },
+) {
+  return {
+    journalDays,
+    leases: createJobLeases(commands),
+    relay: createJournalRelay(commands),
+    forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
+    forgetLinks: (options: ForgetOptions) => links.forget(options),
+    forgetMarks: (options: Pick<ForgetOptions, "limit">) => marks.forget(options),
+  };
+}
+
+type ForgetOptions = Parameters<LinkRepository["forget"]>[0];
+
 /** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
 async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
   await recorder.drain().catch((error) => log.error({ error }, "the last entries of the journal are lost"));
@@ -165,7 +191,9 @@ function createWatches({ databaseBackoff: backoff }: Config, { uploads }: Connec
 /** Records what changes nothing. */
 function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
   const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
-  return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
+  const queue = new EntryQueue(createJournalWriter(journal), { onLost });
+  observeMetric("sluice.journal.waiting", () => [[queue.size, {}]]);
+  return new JournalRecorder(queue);
 }
 
 /** The events, as this process reads and follows them. */
@@ -186,12 +214,18 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
+  const open = new Set<string>();
+  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
-    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
+    onBreaker: (at, isOpen) => {
+      log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
+      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
+      else open.delete(`${at.operation} ${at.bucket}`);
+    },
   });
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { startReplicatedPostgres } from "../../src/devstack/replicated-postgres.ts";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
 import { createCommitMarks } from "../../src/postgres/journal/commit-marks.ts";
 import { createDatabasePool, createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { createReadPool, type ReadPool } from "../../src/postgres/pool/read-pool.ts";
 import { CommitPositions } from "../../src/queries/commit-positions.ts";
-import { startReplicatedPostgres } from "../../src/testing/rigs/read-replica.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { fillDatabase, pathOf } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";

@@ -167,6 +167,8 @@ describe("The journal of a service", function () {
     const [completed, aborted, signed] = [await upload("completed"), await upload("aborted"), await upload("signed")];
     const part = { partNumber: 1, data: Buffer.from("bytes").toString("base64"), crc32: crc32(Buffer.from("bytes")) };
     const { link } = await call("POST", "links", { path: "linked" });
+    const subscribe = async () => await call("POST", "subscriptions", { webhookUrl: "https://example.org/events" });
+    const subscription = (await subscribe()).subscription.subscriptionId;
     const admin = async (method: string, route: string, json?: object) => {
       const url = `${rig.service.url}/v1/namespaces${route}`;
       const answer = await callRest(url, { method, token: SERVICE_TOKEN, ...(json && { json }) });
@@ -199,6 +201,19 @@ describe("The journal of a service", function () {
       purgeFiles: {
         call: () => call("POST", "files:purge", { filter: 'path = "deleted-and-found"', includeLive: true }),
         entries: ["PurgeFiles/delete", "PurgeFiles", "RemoveBytes"],
+      },
+      createSubscription: { call: subscribe, entries: ["CreateSubscription"] },
+      updateSubscription: {
+        call: () => call("PATCH", `subscriptions/${subscription}`, { state: "SUBSCRIPTION_STATE_PAUSED" }),
+        entries: ["UpdateSubscription"],
+      },
+      redeliverEvents: {
+        call: () => call("POST", `subscriptions/${subscription}:redeliver`, { deadLetters: true }),
+        entries: ["RedeliverEvents"],
+      },
+      deleteSubscription: {
+        call: () => call("DELETE", `subscriptions/${subscription}`),
+        entries: ["DeleteSubscription"],
       },
       createLink: { call: () => call("POST", "links", { path: "linked" }), entries: ["CreateLink"] },
       revokeLink: { call: () => call("DELETE", `links/${link.linkId}`), entries: ["RevokeLink"] },

@@ -15,12 +15,13 @@ const entryRow = z.object({
   namespace: z.string(),
   action: z.string(),
   outcome: z.string(),
-  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "prefix", "service"]),
+  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "subscription", "prefix", "service"]),
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),
   token_id: z.string().nullable(),
   request_id: z.string().nullable(),
+  trace_id: z.string().nullable(),
   first_time: z.date().nullable(),
   times: z.int(),
   actor: z.string().nullable(),
@@ -35,7 +36,7 @@ const entryRow = z.object({
 
 const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-  e.generation, e.token_kind, e.token_id, e.request_id, e.first_time, e.times, p.actor, p.session, p.address, p.path, p.source_path,
+  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path, p.source_path,
   p.data_subject, p.before, p.after`;
 
 /** What belongs to the numbers of a subquery `n`. */
@@ -150,6 +151,7 @@ function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
     tokenKind: row.token_kind,
     tokenId: row.token_id ?? undefined,
     requestId: row.request_id ?? undefined,
+    traceId: row.trace_id ?? undefined,
     firstTime: row.first_time ?? undefined,
     times: row.times,
     personal:

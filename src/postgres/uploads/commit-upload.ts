@@ -170,6 +170,7 @@ const COMMITTER: EnteredActor = {
   session: committer("session"),
   tokenId: sql.fragment`nullif(${committer("tokenId")}, '')::uuid`,
   requestId: sql.fragment`nullif(${committer("requestId")}, '')::uuid`,
+  traceId: sql.fragment`nullif(${committer("traceId")}, '')`,
 };
 
 const COMMITTED_FILE: EnteredRows = {

@@ -16,6 +16,7 @@ export type ObjectStoreOperation =
   | "head"
   | "read"
   | "delete"
+  | "setLegalHold"
   | "checkBucket"
   | "readBucketRegion";
 

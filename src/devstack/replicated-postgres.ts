@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
-import { migrate } from "../../postgres/schema/migrate.ts";
+import { migrate } from "../postgres/schema/migrate.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 
 /** The functions about the write-ahead log that databases such as Aurora do not have. */
 const WAL_FUNCTIONS = ["pg_current_wal_lsn", "pg_current_wal_flush_lsn", "pg_current_wal_insert_lsn"].concat([
