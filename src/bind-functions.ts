@@ -138,8 +138,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
-    audit: bindAudit(service, limiters),
     subscriptions: bindSubscriptions(service),
+    audit: bindAudit(service, limiters),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),

@@ -167,8 +167,10 @@ describe("The journal of a service", function () {
     const [completed, aborted, signed] = [await upload("completed"), await upload("aborted"), await upload("signed")];
     const part = { partNumber: 1, data: Buffer.from("bytes").toString("base64"), crc32: crc32(Buffer.from("bytes")) };
     const { link } = await call("POST", "links", { path: "linked" });
-    const subscribe = async () => await call("POST", "subscriptions", { webhookUrl: "https://example.org/events" });
-    const subscription = (await subscribe()).subscription.subscriptionId;
+    // No event happens below the prefix, so nothing is sent.
+    const receiver = { webhookUrl: "https://receiver.example.com/hook", pathPrefix: "nothing/" };
+    const subscribe = async () => (await call("POST", "subscriptions", receiver)).subscription.subscriptionId as string;
+    const [updated, redelivered, unsubscribed] = [await subscribe(), await subscribe(), await subscribe()];
     const admin = async (method: string, route: string, json?: object) => {
       const url = `${rig.service.url}/v1/namespaces${route}`;
       const answer = await callRest(url, { method, token: SERVICE_TOKEN, ...(json && { json }) });
@@ -202,21 +204,21 @@ describe("The journal of a service", function () {
         call: () => call("POST", "files:purge", { filter: 'path = "deleted-and-found"', includeLive: true }),
         entries: ["PurgeFiles/delete", "PurgeFiles", "RemoveBytes"],
       },
+      createLink: { call: () => call("POST", "links", { path: "linked" }), entries: ["CreateLink"] },
+      revokeLink: { call: () => call("DELETE", `links/${link.linkId}`), entries: ["RevokeLink"] },
       createSubscription: { call: subscribe, entries: ["CreateSubscription"] },
       updateSubscription: {
-        call: () => call("PATCH", `subscriptions/${subscription}`, { state: "SUBSCRIPTION_STATE_PAUSED" }),
+        call: () => call("PATCH", `subscriptions/${updated}`, { newSecret: true }),
         entries: ["UpdateSubscription"],
       },
       redeliverEvents: {
-        call: () => call("POST", `subscriptions/${subscription}:redeliver`, { deadLetters: true }),
+        call: () => call("POST", `subscriptions/${redelivered}:redeliver`, { onlyNew: true }),
         entries: ["RedeliverEvents"],
       },
       deleteSubscription: {
-        call: () => call("DELETE", `subscriptions/${subscription}`),
+        call: () => call("DELETE", `subscriptions/${unsubscribed}`),
         entries: ["DeleteSubscription"],
       },
-      createLink: { call: () => call("POST", "links", { path: "linked" }), entries: ["CreateLink"] },
-      revokeLink: { call: () => call("DELETE", `links/${link.linkId}`), entries: ["RevokeLink"] },
       createNamespace: { call: () => admin("POST", "", other), entries: ["CreateNamespace"] },
       updateNamespace: {
         call: () => admin("PATCH", "/other?updateMask=retention", { retention: "86400s" }),

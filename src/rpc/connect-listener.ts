@@ -132,16 +132,16 @@ async function answer(
   if (answerBare(universal, request, response)) return;
   const explained = explainProtocolErrors(universal);
   const { body } = explained;
-  const take = (pieces: AsyncIterable<Uint8Array>) => {
-    const onStall = () => cutAnswer(response);
-    const taken = whileTaken(pieces, { stallTimeoutMs: limits.answerStallMs, onStall });
+  const onStall = () => cutAnswer(response);
+  // The answer of a unary call is small and is written whole.
+  if (handler.method.methodKind === "unary" || body === undefined || body instanceof Uint8Array)
+    await universalResponseToNodeResponse(explained, response);
+  else {
+    const taken = whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall });
     // Connect waits for a caller that has gone to take the last piece, and would never end what gives the pieces.
     response.once("close", () => void taken.return().catch(() => {}));
-    return taken;
-  };
-  // The answer of a unary call is small and is written whole.
-  const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
-  await universalResponseToNodeResponse(isStream ? { ...explained, body: take(body) } : explained, response);
+    await universalResponseToNodeResponse({ ...explained, body: taken }, response);
+  }
   // What Connect itself refuses, no interceptor has seen.
   const status = Number(explained.trailer?.get("grpc-status") ?? explained.header?.get("grpc-status") ?? 0);
   if (status !== 0) currentCall()?.fail(toCallFailure(status));

@@ -57,8 +57,6 @@ export const METHOD_RULES = {
   listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
 
   listAuditEntries: [need("auditor", "list")],
-  exportAudit: [need("auditor", "list")],
-  exportAuditToBucket: [need("auditor", "list")],
 
   // A subscription tells events to somebody outside, whatever the right to the files is.
   createSubscription: [need("admin", "namespace")],
@@ -67,6 +65,8 @@ export const METHOD_RULES = {
   updateSubscription: [need("admin", "namespace")],
   deleteSubscription: [need("admin", "namespace")],
   redeliverEvents: [need("admin", "namespace")],
+  exportAudit: [need("auditor", "list")],
+  exportAuditToBucket: [need("auditor", "list")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

@@ -36,8 +36,8 @@ const entryRow = z.object({
 
 const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path, p.source_path,
-  p.data_subject, p.before, p.after`;
+  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path,
+  p.source_path, p.data_subject, p.before, p.after`;
 
 /** What belongs to the numbers of a subquery `n`. */
 const withEntries = sql.fragment`
