@@ -6,6 +6,7 @@ import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
 import { measureLookups } from "./journal/measure-lookups.ts";
 import { measurePositions } from "./journal/measure-positions.ts";
+import { measureReads } from "./journal/measure-reads.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { measureRelayKills } from "./journal/measure-relay-kills.ts";
 import { measureUploads } from "./journal/measure-uploads.ts";
@@ -44,16 +45,17 @@ describe("the benchmark of the journal", function () {
     expect(wrongOf(await measurePositions({ tries: 100 }, silent))).to.deep.equal([]);
   });
 
-  it("measures the relay, lookups and uploads", async () => {
+  it("measures the relay, reads, lookups and uploads", async () => {
     const { stage, clear } = await setStage(1);
     try {
       const rows = [
         ...(await measureRelay(directory, { entries: 1000 }, silent)),
+        ...(await measureReads(directory, { calls: 20 }, silent)),
         ...(await measureLookups(directory, { lookups: 1000 }, silent)),
         ...(await measureUploads(stage, { uploads: 20 }, silent)),
       ];
       expect(rows.filter(({ measured = 0 }) => !(measured > 0))).to.deep.equal([]);
-      expect(rows).to.have.length(6);
+      expect(rows).to.have.length(9);
     } finally {
       await clear();
     }

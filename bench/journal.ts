@@ -25,6 +25,7 @@ const usage = `usage: npm run bench:journal -- [options]
   --entries N    entries that a read transaction stays open over (default 1000000)
   --rows N       rows that are reconciled with as many keys of S3 (default 1000000)
   --told N       changes that are told to watchers (default 6000)
+  --calls N      reads, and changes, with and without their entries (default 4000)
   --uploads N    files of 1 KiB of each of twenty rounds (default 300)
   --tries N      changes that are read at a replica at once (default 10000)
   --lookups N    lookups of files (default 50000)
@@ -44,7 +45,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       ...(await measureRelayKills(stage.directory, options, report)),
       ...(await measureFeed(stage.directory, options, report)),
       ...(await measureRelay(stage.directory, options, report)),
-      ...(await measureReads(stage.directory, report)),
+      ...(await measureReads(stage.directory, options, report)),
       ...(await measureLookups(stage.directory, options, report)),
       ...(await measureUploads(stage, options, report)),
       ...(await measurePositions(options, report)),
@@ -69,6 +70,7 @@ function parse(args: string[]) {
       kills: { type: "string", default: "60" },
       "relay-kills": { type: "string", default: "1000" },
       entries: { type: "string", default: "1000000" },
+      calls: { type: "string", default: "4000" },
       uploads: { type: "string", default: "300" },
       tries: { type: "string", default: "10000" },
       lookups: { type: "string", default: "50000" },
@@ -84,6 +86,7 @@ function parse(args: string[]) {
     changes: parseCount("changes", values.changes, [4, 10_000_000]),
     kills: parseCount("kills", values.kills, [0, 10_000]),
     relayKills: parseCount("relay-kills", values["relay-kills"], [0, 1_000_000]),
+    calls: parseCount("calls", values.calls, [1, 10_000_000]),
     uploads: parseCount("uploads", values.uploads, [1, 1_000_000]),
     tries: parseCount("tries", values.tries, [1, 1_000_000]),
     lookups: parseCount("lookups", values.lookups, [100, 100_000_000]),

@@ -12,11 +12,15 @@ import { JournalTrial, pathOf, takeEntriesAway } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";
 
 const FILES = 1000;
-const CALLS = 4000;
 /** Calls before those that are counted: prepared statements, and code that is compiled by then. */
 const WARM_UP = 500;
 /** As the job of the service does. */
 const FLUSH_EVERY_MS = 250;
+
+/** How many calls of each kind are counted. */
+export interface ReadsRun {
+  readonly calls: number;
+}
 
 type Call = (path: string) => Promise<unknown>;
 
@@ -24,7 +28,11 @@ type Call = (path: string) => Promise<unknown>;
  * Measures what the journal costs: reads that are recorded beside the same reads that are not, and changes with their entries beside
  * changes without. Calls take turns, one of each kind after the other, so that whatever slows the machine slows all of them.
  */
-export async function measureReads(directory: string, report: (what: string) => void): Promise<FigureRow[]> {
+export async function measureReads(
+  directory: string,
+  { calls }: ReadsRun,
+  report: (what: string) => void,
+): Promise<FigureRow[]> {
   const trial = await JournalTrial.start(join(directory, "reads"), { files: FILES });
   const bareTrial = await JournalTrial.start(join(directory, "changes"), { files: FILES });
   await takeEntriesAway(bareTrial.url);
@@ -35,13 +43,13 @@ export async function measureReads(directory: string, report: (what: string) => 
   try {
     const files = createFileRepository(pools);
     const get: Call = (path) => files.get("default", path);
-    const [plain = 0, summed = 0, required = 0] = await measureTurns([
+    const [plain = 0, summed = 0, required = 0] = await measureTurns(calls, [
       get,
       recordReads(get, recorder, { method: "getFile", audit: "best-effort" }),
       recordReads(get, recorder, { method: "createDownloadUrl", audit: "required" }),
     ]);
     report(`reads: p50 ${plain} ms, summed ${summed} ms, required ${required} ms`);
-    const [bare = 0, entered = 0] = await measureTurns([changeFile(barePools), changeFile(pools)]);
+    const [bare = 0, entered = 0] = await measureTurns(calls, [changeFile(barePools), changeFile(pools)]);
     report(`changes: p50 ${bare} ms, entered ${entered} ms`);
     return [
       {
@@ -90,6 +98,7 @@ function recordReads(
     namespaces: {},
     audit: {},
     events: {},
+    subscriptions: {},
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {
@@ -111,9 +120,9 @@ function changeFile(pools: DatabasePools): Call {
 }
 
 /** The median of each kind of call, in milliseconds. */
-async function measureTurns(calls: readonly Call[]): Promise<number[]> {
+async function measureTurns(counted: number, calls: readonly Call[]): Promise<number[]> {
   const tookMs: number[][] = calls.map(() => []);
-  for (let turn = 0; turn < WARM_UP + CALLS; turn++) {
+  for (let turn = 0; turn < WARM_UP + counted; turn++) {
     for (let place = 0; place < calls.length; place++) {
       // Each call follows each other one as often.
       const index = (place + turn) % calls.length;
