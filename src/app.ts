@@ -60,7 +60,7 @@ export interface AppOptions extends SharedWithWorkers {
 /** The part of the API that works with the database. */
 type BoundApi = Pick<
   ApiOptions,
-  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "markCommit"
+  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "privacy" | "markCommit"
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -245,6 +245,7 @@ function createUnconnectedFunctions() {
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
     events: refuseAll<ApiOptions["events"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
+    privacy: refuseAll<ApiOptions["privacy"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

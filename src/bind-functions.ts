@@ -14,6 +14,8 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
+import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
@@ -128,6 +130,11 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     audit: {
       listAuditEntries: (request, options) =>
         listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
+    },
+    privacy: {
+      exportDataSubject: (request) => exportDataSubject({ ...commands, subjects: service.subjects }, request),
+      eraseDataSubject: (request, options) =>
+        eraseDataSubject({ ...service.erasing, namespaces: access.namespaces }, request, options),
     },
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),

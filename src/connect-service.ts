@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import type { ErasureAccess } from "./commands/privacy/run-erasure.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
@@ -12,6 +13,7 @@ import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
+import type { SubjectData } from "./domain/privacy/subject-data.ts";
 import { BucketRegions } from "./domain/residency.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
@@ -30,6 +32,8 @@ import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
+import { createErasureRepository } from "./postgres/privacy/erasures.ts";
+import { createSubjectData } from "./postgres/privacy/subject-data.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
@@ -78,6 +82,9 @@ export interface ConnectedService {
   journal: Journal;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
+  /** What is kept about people; from the primary, because they are to have all of it. */
+  subjects: SubjectData;
+  erasing: ErasureAccess;
   close(): Promise<void>;
 }
 
@@ -111,7 +118,9 @@ export async function connectService(
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
+  const erasing = { ...access, files: primaryFiles, erasures: createErasureRepository(commands) };
   const jobs = startJobs({
+    erasures: erasing.erasures,
     recorder,
     access,
     files: primaryFiles,
@@ -140,6 +149,8 @@ export async function connectService(
     links,
     events: createEvents(pools, config),
     journal: createJournal(pools.queries),
+    subjects: createSubjectData(pools.queries),
+    erasing,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.

@@ -17,6 +17,7 @@ import { type AuditCalls, createAuditCalls } from "./audit-calls.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
+import { createPrivacyCalls, type PrivacyCalls } from "./privacy-calls.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import { createUploadTokenCalls, type UploadTokenCalls } from "./upload-token-calls.ts";
 
@@ -28,7 +29,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, UploadTokenCalls {
+export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, PrivacyCalls, UploadTokenCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -129,6 +130,7 @@ export function createUnaryCalls(
     ...createLinkCalls(call),
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),
+    ...createPrivacyCalls(call),
     listFiles,
     searchFiles,
     allFiles: (options = {}) =>

@@ -21,6 +21,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
@@ -41,6 +42,7 @@ export interface BoundFunctions {
   namespaces: NamespaceFunctions;
   events: EventFunctions;
   audit: AuditFunctions;
+  privacy: PrivacyFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -78,7 +80,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events, audit }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, audit, privacy }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -98,6 +100,7 @@ export function authorizeFunctions(
     namespaces: authorizeNamespaces(namespaces, authority),
     events: authorizeEvents(events, authority),
     audit: authorizeAll(audit, gate),
+    privacy: authorizeAll(privacy, gate),
   };
 }
 
@@ -220,6 +223,7 @@ class Gate {
     const { namespace } = request;
     if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
     if (at === "place") return toPlace(namespace, request);
+    if (at === "namespace") return toWhole(namespace, oneOf);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
@@ -261,6 +265,13 @@ function toPlace(namespace: string, { place = "" }: Request): Subject {
   const message = `an upload token for ${showPlace(path)} in namespace ${namespace} needs the role writer at all of these paths; ask an admin of the namespace for it`;
   const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
   return { namespace, path, toNotFound };
+}
+
+/** All of a namespace is no thing that could be missing: whoever may not hears that, once the namespace is no secret to them. */
+function toWhole(namespace: string, oneOf: Need["oneOf"]): Subject {
+  const message = `this needs the role ${oneOf.join(" or ")} in all of namespace ${namespace}; ask an admin of the namespace for it`;
+  const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
+  return { namespace, path: "", toNotFound };
 }
 
 /** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */

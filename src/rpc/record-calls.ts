@@ -26,6 +26,7 @@ interface Request {
   place?: string;
   uploadId?: string;
   linkId?: string;
+  dataSubject?: string;
   requestId?: string;
   create?: Request;
 }
@@ -56,7 +57,7 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, audit, privacy } = functions;
   return {
     uploads: recordAll(uploads, recording),
     fileQueries: recordAll(fileQueries, recording),
@@ -64,6 +65,7 @@ export function recordCalls(functions: BoundFunctions, recording: Recording): Bo
     namespaces: recordAll(namespaces, recording),
     events: recordAll(events, recording),
     audit: recordAll(audit, recording),
+    privacy: recordAll(privacy, recording),
   };
 }
 
@@ -194,7 +196,7 @@ function toEntry(
     resource: toResource(method, request, file),
     actor: isUuid(requestId) ? { ...actor, requestId } : actor,
     path: (file?.path ?? place).slice(0, ENTRY_PATH_MAX_CHARACTERS),
-    dataSubject: file?.dataSubject ?? "",
+    dataSubject: file?.dataSubject ?? (outcome === "done" ? (request.dataSubject ?? "") : ""),
   };
 }
 

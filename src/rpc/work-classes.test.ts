@@ -31,16 +31,20 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
       audit: named(["listAuditEntries"]),
+      privacy: named(["exportDataSubject", "eraseDataSubject"]),
       uploads: named([
         ...["createUpload", "completeUpload", "abortUpload", "getUpload", "signParts", "admitPart", "writePart"],
       ]),
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads, ...limited.audit } as Record<
-    string,
-    unknown
-  >;
+  const all = {
+    ...limited.fileQueries,
+    ...limited.fileCommands,
+    ...limited.uploads,
+    ...limited.audit,
+    ...limited.privacy,
+  } as Record<string, unknown>;
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
     const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
     return work(request, {
@@ -58,12 +62,20 @@ describe("limitWork", () => {
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl"],
     pages: ["listFiles", "listGenerations", "listLinks"],
-    "filtered reads": ["searchFiles", "listAuditEntries"],
+    "filtered reads": ["searchFiles", "listAuditEntries", "exportDataSubject"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       "createUpload",
     ],
-    "calls to storage": ["purgeFile", "purgeFiles", "completeUpload", "abortUpload", "getUpload", "signParts"],
+    "calls to storage": [
+      "eraseDataSubject",
+      "purgeFile",
+      "purgeFiles",
+      "completeUpload",
+      "abortUpload",
+      "getUpload",
+      "signParts",
+    ],
     copies: ["copyFile"],
   } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];
 

@@ -6,9 +6,9 @@ export interface Need {
   readonly oneOf: readonly Role[];
   /**
    * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, or at each
-   * path of a list, which then shows the paths of the role alone.
+   * path of a list, which then shows the paths of the role alone; or in the whole namespace.
    */
-  readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list";
+  readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list" | "namespace";
   /** The need holds only for requests that set or lift what keeps a file from being deleted. */
   readonly ifHolds?: true;
 }
@@ -57,6 +57,10 @@ export const METHOD_RULES = {
   listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
 
   listAuditEntries: [need("auditor", "list")],
+
+  // Whoever sees or erases all that is kept about somebody does so at every path.
+  exportDataSubject: [need("admin", "namespace")],
+  eraseDataSubject: [need("admin", "namespace")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

@@ -54,6 +54,9 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
+  exportDataSubject: "each",
+  // Its end is an entry, which does not say whom it was about.
+  eraseDataSubject: "failures",
   listEvents: "summed",
   watchEvents: "summed",
 } as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;

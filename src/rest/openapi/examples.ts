@@ -35,6 +35,8 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   CreateDownloadUrl: { parameters: FILE, body: { lifetime: "60s" } },
   CreateLink: { parameters: NAMESPACE, body: { path: FILE.path, lifetime: "3600s", maxUses: 10 } },
   ListAuditEntries: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
+  ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
+  EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
   RevokeLink: { parameters: NAMESPACE },
   CreateUpload: {

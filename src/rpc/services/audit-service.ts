@@ -1,15 +1,10 @@
-import { create, type JsonObject } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import {
-  type AuditEntry,
-  AuditEntrySchema,
-  type AuditService,
-  ListAuditEntriesResponseSchema,
-} from "../../../gen/sluice/v1/audit_service_pb.ts";
+import { type AuditService, ListAuditEntriesResponseSchema } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import type { ListAuditEntriesRequest } from "../../queries/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
+import { toEntryMessage } from "../messages/entry-message.ts";
 
 /** The functions that AuditService calls. */
 export interface AuditFunctions {
@@ -28,33 +23,4 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       return create(ListAuditEntriesResponseSchema, { entries: entries.map(toEntryMessage), nextPageToken });
     },
   };
-}
-
-function toEntryMessage({
-  personal,
-  resource,
-  time,
-  sequence,
-  times,
-  requestId,
-  tokenId,
-  ...entry
-}: JournalEntry): AuditEntry {
-  const { before, after, ...known } = personal ?? {};
-  return create(AuditEntrySchema, {
-    ...entry,
-    ...known,
-    sequence: BigInt(sequence),
-    time: timestampFromDate(time),
-    resourceKind: resource.kind,
-    ...(resource.id !== undefined && { resourceId: resource.id }),
-    generation: BigInt(resource.generation ?? 0),
-    ...(tokenId !== undefined && { tokenId }),
-    ...(requestId !== undefined && { requestId }),
-    times: BigInt(times),
-    // What a statement wrote as jsonb is an object.
-    ...(before !== undefined && { before: before as JsonObject }),
-    ...(after !== undefined && { after: after as JsonObject }),
-    erased: personal === undefined,
-  });
 }

@@ -32,6 +32,7 @@ export interface ApiFunctions {
   namespaces?: Partial<ApiOptions["namespaces"]>;
   events?: Partial<ApiOptions["events"]>;
   audit?: Partial<ApiOptions["audit"]>;
+  privacy?: Partial<ApiOptions["privacy"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -61,6 +62,7 @@ export async function openApiServer(
     namespaces: withDefects(functions.namespaces),
     events: withDefects(functions.events),
     audit: withDefects(functions.audit),
+    privacy: withDefects(functions.privacy),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),

@@ -65,12 +65,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       filter: [".", "files"],
       links: [".", "access", "files"],
       uploads: [".", "files"],
+      privacy: [".", "files", "links", "uploads", "journal"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
-    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [] },
+    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [], privacy: ["files", "uploads"] },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
   transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
@@ -157,6 +158,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       search: ["pool", "rows"],
       uploads: ["pool", "rows"],
       files: ["pool", "rows", "search", "uploads"],
+      privacy: ["pool", "rows", "journal", "links"],
       links: ["pool", "rows"],
       journal: ["pool", "search"],
     },
@@ -240,7 +242,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "node:stream",
       ],
       // Files of grants are YAML.
-      ...["node:timers", "node:tls", "node:url", "node:util", "node:zlib", "yaml"],
+      ...["node:timers", "node:tls", "node:url", "node:util", "node:v8", "node:zlib", "yaml"],
     ],
     gen: "types",
   },
