@@ -52,6 +52,7 @@ import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
+import type { PrivacyFunctions } from "./rpc/services/privacy-service.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { writePart } from "./transfer/write-part.ts";
@@ -131,11 +132,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       listAuditEntries: (request, options) =>
         listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
     },
-    privacy: {
-      exportDataSubject: (request) => exportDataSubject({ ...commands, subjects: service.subjects }, request),
-      eraseDataSubject: (request, options) =>
-        eraseDataSubject({ ...service.erasing, namespaces: access.namespaces }, request, options),
-    },
+    privacy: bindPrivacy(service, commands),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -174,6 +171,16 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
   };
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
+}
+
+function bindPrivacy(
+  { subjects, erasing, access: { namespaces } }: ConnectedService,
+  signing: Omit<Parameters<typeof exportDataSubject>[0], "subjects">,
+): PrivacyFunctions {
+  return {
+    exportDataSubject: (request) => exportDataSubject({ ...signing, subjects }, request),
+    eraseDataSubject: (request, options) => eraseDataSubject({ ...erasing, namespaces }, request, options),
+  };
 }
 
 function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {

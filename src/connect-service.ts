@@ -114,16 +114,14 @@ export async function connectService(
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const files = createFileRepository(pools);
-  const { commands } = pools;
-  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
-  const erasing = { ...access, files: primaryFiles, erasures: createErasureRepository(commands) };
+  const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
   const jobs = startJobs({
-    erasures: erasing.erasures,
+    erasures: privacy.erasing.erasures,
     recorder,
     access,
-    files: primaryFiles,
+    files: files.primaryFiles,
     check,
     watchResidency,
     log,
@@ -141,16 +139,14 @@ export async function connectService(
     paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
     storageNow: () => storage.connections.clock.now(),
-    files,
-    primaryFiles,
+    ...files,
     positions,
     recorder,
-    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
+    copyFile: createFileCopier({ ...access, files: files.primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
     journal: createJournal(pools.queries),
-    subjects: createSubjectData(pools.queries),
-    erasing,
+    ...privacy,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
@@ -171,6 +167,24 @@ async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
 
 function createWatches({ databaseBackoff: backoff }: Config, { uploads }: ConnectedService["access"]): UploadWatches {
   return new UploadWatches({ catalogue: uploads.catalogue, backoff, limits: WATCH_LIMITS });
+}
+
+/** Files as queries see them, and as commands do. */
+function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  return { files: createFileRepository(pools), primaryFiles };
+}
+
+/** What is kept about people, and its erasure. */
+function createPrivacy(
+  { commands, queries }: DatabasePools,
+  access: Omit<ErasureAccess, "erasures">,
+): Pick<ConnectedService, "subjects" | "erasing"> {
+  return {
+    subjects: createSubjectData(queries),
+    erasing: { ...access, erasures: createErasureRepository(commands) },
+  };
 }
 
 /** Records what changes nothing. */

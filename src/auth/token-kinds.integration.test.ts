@@ -117,6 +117,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ListEvents: CALLERS,
   WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  ExportDataSubject: CALLERS,
+  EraseDataSubject: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

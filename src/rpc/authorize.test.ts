@@ -29,8 +29,11 @@ interface Row {
   method: keyof typeof METHOD_RULES;
   request: object;
   enough: readonly (readonly Role[])[];
-  /** What a caller hears who may not know what there is; a list is never hidden from whoever has a role. */
-  hidden: Outcome | "list";
+  /**
+   * What a caller hears who may not know what there is; a list is never hidden from whoever has a role, nor is what needs a role in the
+   * whole namespace.
+   */
+  hidden: Outcome | "list" | "namespace";
 }
 
 const atFile = (method: Row["method"], ...enough: Row["enough"][number][]): Row => {
@@ -88,6 +91,8 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  { method: "exportDataSubject", request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" },
+  { method: "eraseDataSubject", request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -123,6 +128,7 @@ const ALICE: Caller = { principal: "acme:alice", groups: [], tokenKind: "oidc" }
 function expectedOutcome({ enough, hidden }: Row, roles: readonly Role[], place: Place): Outcome {
   if (roles.length === 0 || place === "another namespace" || place === "somebody else") return "NAMESPACE_NOT_FOUND";
   const isEnough = enough.some((set) => set.every((role) => roles.includes(role)));
+  if (hidden === "namespace") return isEnough && place === "the whole namespace" ? "done" : "PERMISSION_DENIED";
   if (hidden === "list") return isEnough ? "done" : "PERMISSION_DENIED";
   if (place === "another prefix") return hidden;
   if (isEnough) return "done";
@@ -158,6 +164,7 @@ function authorize(
     fileCommands: {},
     namespaces: of(Object.keys(NAMESPACE_RULES)),
     audit: {},
+    privacy: {},
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
