@@ -16,6 +16,10 @@ import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
 import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
 import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
+import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
+import { deleteSubscription } from "./commands/subscriptions/delete-subscription.ts";
+import { redeliverEvents } from "./commands/subscriptions/redeliver-events.ts";
+import { updateSubscription } from "./commands/subscriptions/update-subscription.ts";
 import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
@@ -31,6 +35,9 @@ import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { EXPORT_LIMITS, exportAudit } from "./queries/audit/export-audit.ts";
+import { type BucketExportAccess, exportAuditToBucket } from "./queries/audit/export-audit-to-bucket.ts";
+import { listAuditEntries } from "./queries/audit/list-audit-entries.ts";
 import { NO_SIGHT } from "./queries/events/event-sight.ts";
 import { listEvents } from "./queries/events/list-events.ts";
 import { watchEvents } from "./queries/events/watch-events.ts";
@@ -38,7 +45,6 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
-import { listAuditEntries } from "./queries/list-audit-entries.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -46,13 +52,19 @@ import { listNamespaces } from "./queries/list-namespaces.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
+import { getSubscription } from "./queries/subscriptions/get-subscription.ts";
+import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { toExportLine } from "./rpc/messages/audit-message.ts";
+import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
+import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import type { PrivacyFunctions } from "./rpc/services/privacy-service.ts";
+import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { writePart } from "./transfer/write-part.ts";
@@ -91,7 +103,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   });
   const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
   const recording = { record, namespaces: service.directory, now: () => new Date() };
-  const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
+  const recorded = recordCalls(limitWork(authorized, limiters), recording);
+  const { uploads, ...others } = noteCalls(recorded, service.directory);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
@@ -128,10 +141,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
-    audit: {
-      listAuditEntries: (request, options) =>
-        listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
-    },
+    subscriptions: bindSubscriptions(service),
+    audit: bindAudit(service, limiters),
     privacy: bindPrivacy(service, commands),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
@@ -200,11 +211,45 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
   };
 }
 
+function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunctions {
+  const { access, journal, downloads, events, storageNow } = service;
+  const exporting: BucketExportAccess = {
+    journal,
+    log: events.log,
+    namespaces: access.namespaces,
+    exports: limiters["exports of the audit log"],
+    limits: EXPORT_LIMITS,
+    objects: access.objects,
+    downloads,
+    regions: access.regions,
+    toLine: toExportLine,
+    now: storageNow,
+  };
+  return {
+    listAuditEntries: (request, options) =>
+      listAuditEntries({ journal, namespaces: access.namespaces }, request, options),
+    exportAudit: (request, options) => exportAudit(exporting, request, options),
+    exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
+  };
+}
+
 function bindEvents({ events: { log, feed }, access: { namespaces } }: ConnectedService): EventFunctions {
   return {
     listEvents: (request, { sight = () => NO_SIGHT }) => listEvents({ log, namespaces }, request, { sight }),
     watchEvents: (request, { sight = () => NO_SIGHT, ...options }) =>
       watchEvents({ feed, namespaces }, request, { ...options, sight }),
+  };
+}
+
+function bindSubscriptions({ subscriptions, access: { namespaces } }: ConnectedService): SubscriptionFunctions {
+  const access = { ...subscriptions, namespaces };
+  return {
+    createSubscription: (request, options) => createSubscription(access, request, options),
+    getSubscription: (request) => getSubscription(access, request),
+    listSubscriptions: (request) => listSubscriptions(access, request),
+    updateSubscription: (request, options) => updateSubscription(access, request, options),
+    deleteSubscription: (request, options) => deleteSubscription(access, request, options),
+    redeliverEvents: (request, options) => redeliverEvents(access, request, options),
   };
 }
 

@@ -6,10 +6,12 @@ import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
+import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
+import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -47,6 +49,7 @@ import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -82,6 +85,8 @@ export interface ConnectedService {
   journal: Journal;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
+  /** What subscriptions work with, beside the namespaces. */
+  subscriptions: ConnectedDeliveries["access"];
   /** What is kept about people; from the primary, because they are to have all of it. */
   subjects: SubjectData;
   erasing: ErasureAccess;
@@ -97,6 +102,8 @@ export async function connectService(
     budget: MemoryBudget;
     slots: SlotPool;
     siblings: Siblings | undefined;
+    /** Where callers reach the service. */
+    publicUrl: string;
     signal: AbortSignal;
   },
 ): Promise<ConnectedService> {
@@ -117,20 +124,17 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
+  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
     erasures: privacy.erasing.erasures,
     recorder,
+    deliveries,
     access,
     files: files.primaryFiles,
     check,
     watchResidency,
     log,
-    leases: createJobLeases(pools.commands),
-    relay: createJournalRelay(pools.commands),
-    journalDays: config.journalDays,
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-    forgetLinks: (options) => links.forget(options),
-    forgetMarks: (options) => marks.forget(options),
+    ...toDatabaseJobs(pools, { links, marks, journalDays: config.journalDays }),
   });
   return {
     access,
@@ -145,6 +149,7 @@ export async function connectService(
     copyFile: createFileCopier({ ...access, files: files.primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
+    subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     ...privacy,
     watches: createWatches(config, access),
@@ -159,6 +164,27 @@ export async function connectService(
     },
   };
 }
+
+/** What jobs do with the database alone. */
+function toDatabaseJobs(
+  { commands }: DatabasePools,
+  {
+    links,
+    marks,
+    journalDays,
+  }: { links: Pick<LinkRepository, "forget">; marks: ReturnType<typeof createCommitMarks>; journalDays: number },
+) {
+  return {
+    journalDays,
+    leases: createJobLeases(commands),
+    relay: createJournalRelay(commands),
+    forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
+    forgetLinks: (options: ForgetOptions) => links.forget(options),
+    forgetMarks: (options: Pick<ForgetOptions, "limit">) => marks.forget(options),
+  };
+}
+
+type ForgetOptions = Parameters<LinkRepository["forget"]>[0];
 
 /** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
 async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
@@ -190,7 +216,9 @@ function createPrivacy(
 /** Records what changes nothing. */
 function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
   const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
-  return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
+  const queue = new EntryQueue(createJournalWriter(journal), { onLost });
+  observeMetric("sluice.journal.waiting", () => [[queue.size, {}]]);
+  return new JournalRecorder(queue);
 }
 
 /** The events, as this process reads and follows them. */
@@ -211,12 +239,18 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
+  const open = new Set<string>();
+  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
-    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
+    onBreaker: (at, isOpen) => {
+      log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
+      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
+      else open.delete(`${at.operation} ${at.bucket}`);
+    },
   });
 }
 

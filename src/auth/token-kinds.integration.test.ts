@@ -117,6 +117,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ListEvents: CALLERS,
   WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  ExportAudit: CALLERS,
+  ExportAuditToBucket: CALLERS,
   ExportDataSubject: CALLERS,
   EraseDataSubject: CALLERS,
   GenerateConfiguration: CALLERS,

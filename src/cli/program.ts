@@ -10,6 +10,7 @@ import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
 import { addPrivacy } from "./privacy-command.ts";
 import type { ReconcileCommandOptions } from "./reconcile-actions.ts";
+import { addSubscriptions } from "./subscriptions-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { addUploadToken } from "./upload-token-command.ts";
 
@@ -89,6 +90,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
   addEvents(program, terminal, { withConnection });
+  addSubscriptions(program, terminal, { withConnection });
   addAudit(program, terminal, { withConnection, parseCount });
   addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });

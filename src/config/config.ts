@@ -3,8 +3,10 @@ import { z } from "zod";
 import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bounds.ts";
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
-import { toSetValue } from "./config-values.ts";
+import { toAddress, toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { findDeliveryProblems } from "./delivery-values.ts";
+import { toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -97,6 +99,7 @@ function findContradictions(env: Partial<Environment>): string[] {
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findDeliveryProblems(env),
     ...findShareProblem(env),
   ];
 }
@@ -126,7 +129,6 @@ function chooseWorkers(env: Environment): number {
 }
 
 function toConfig(env: Environment) {
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   // The rest is for bytes that are no longer used, but that the collector and the allocator have not given back yet.
@@ -137,7 +139,8 @@ function toConfig(env: Environment) {
   const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, replayableMaxBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
-    listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
+    listen: toAddress(env.SLUICE_LISTEN),
+    metricsListen: env.SLUICE_METRICS_LISTEN === undefined ? undefined : toAddress(env.SLUICE_METRICS_LISTEN),
     tls:
       env.SLUICE_TLS_CERT === undefined
         ? undefined
@@ -277,6 +280,10 @@ function toConfig(env: Environment) {
     messageBudgetBytes: 128 * MIB,
     /** The URL has no slash at its end. When undefined, the address that the service listens on is used. */
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
+    /** ARNs of the buses that subscriptions may name. */
+    eventBuses: env.SLUICE_EVENT_BUSES,
+    /** Networks that webhooks may reach beside the public ones. */
+    webhookNetworks: env.SLUICE_WEBHOOK_NETWORKS,
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     admins: env.SLUICE_ADMINS,
@@ -297,5 +304,6 @@ function toConfig(env: Environment) {
       lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
     },
     logLevel: env.SLUICE_LOG_LEVEL,
+    telemetry: toTelemetry(env),
   };
 }

@@ -160,6 +160,8 @@ function toServiceEnvironment(
     SLUICE_AUTH: "dev",
     SLUICE_DEV_TOKEN: options.token,
     SLUICE_TOKEN_KEYS: JSON.stringify([options.tokenKey]),
+    // Whoever tries webhooks here receives them on the same machine.
+    SLUICE_WEBHOOK_NETWORKS: "127.0.0.0/8",
     AWS_ACCESS_KEY_ID: ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY: options.s3SecretKey,
     ...options.settings,

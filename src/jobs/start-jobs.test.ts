@@ -44,6 +44,7 @@ describe("startJobs", () => {
         relay: { numberNew: async () => 0, makePartitions: async () => 0, dropPartitions: async () => 0 },
         journalDays: 400,
         recorder: { flush: async () => {} },
+        deliveries: { look: async () => {}, stop: async () => {} },
         log: { info: () => {}, warn: () => {} },
         check: async () => {},
         watchResidency: async () => {},

@@ -35,6 +35,8 @@ const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
+/** How soon a new subscription begins, and one whose holder has died goes on. */
+const DELIVER_EVERY_MS = 1000;
 /** Partitions are made months ahead; a look each minute mends one that is missing. */
 const PARTITIONS_EVERY_MS = 60_000;
 /** How soon the jobs of a new namespace begin. */
@@ -88,6 +90,8 @@ export interface JobDeps {
   journalDays: number;
   /** Writes what is due to the journal; rejects when the database does not take it. */
   recorder: { flush(): Promise<void> };
+  /** Delivers the events of subscriptions: takes what is due, and ends what is under way. */
+  deliveries: { look(): Promise<void>; stop(): Promise<void> };
   leases: JobLeases;
   log: JobLog;
 }
@@ -135,6 +139,7 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
       ...told("make-partitions"),
     }),
     repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
+    repeat(() => deps.deliveries.look(), { everyMs: DELIVER_EVERY_MS, random, ...told("deliver-events") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
@@ -148,6 +153,7 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
+      await deps.deliveries.stop();
     },
   };
 }
@@ -221,7 +227,10 @@ function toNamespaceJobs(
     everyMs: SWEEP_ORPHANS_EVERY_MS,
     retryAfterMs: SWEEP_ORPHANS_ON_MS,
     run: async (options) => {
-      const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
+      const { errors, cursor, ...found } = await sweepOrphans(access, {
+        ...{ namespace, limits: ORPHAN_LIMITS, now: new Date() },
+        ...options,
+      });
       for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
       if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
       if (found.foreignMultiparts + found.foreignVersions > 0) {

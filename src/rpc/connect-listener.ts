@@ -2,7 +2,8 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { type ErrorLog, logDefect } from "./calls/error-interceptor.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
+import { type ErrorLog, noteFailure, toCallFailure } from "./calls/error-interceptor.ts";
 import { MessageArrival } from "./calls/message-arrival.ts";
 import { type MessageLimits, messageLimitsOf } from "./calls/message-limits.ts";
 import { explainProtocolErrors } from "./calls/protocol-errors.ts";
@@ -45,7 +46,7 @@ export function createConnectListener(
     }
     if (!namesHost(request)) return answerNoHost(request, response);
     serve(handler, { request, response, limits }).catch((error: unknown) => {
-      logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
+      noteFailure(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();
     });
   };
@@ -133,9 +134,15 @@ async function answer(
   const { body } = explained;
   const onStall = () => cutAnswer(response);
   // The answer of a unary call is small and is written whole.
-  const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
-  const taken = isStream
-    ? { ...explained, body: whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall }) }
-    : explained;
-  await universalResponseToNodeResponse(taken, response);
+  if (handler.method.methodKind === "unary" || body === undefined || body instanceof Uint8Array)
+    await universalResponseToNodeResponse(explained, response);
+  else {
+    const taken = whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall });
+    // Connect waits for a caller that has gone to take the last piece, and would never end what gives the pieces.
+    response.once("close", () => void taken.return().catch(() => {}));
+    await universalResponseToNodeResponse({ ...explained, body: taken }, response);
+  }
+  // What Connect itself refuses, no interceptor has seen.
+  const status = Number(explained.trailer?.get("grpc-status") ?? explained.header?.get("grpc-status") ?? 0);
+  if (status !== 0) currentCall()?.fail(toCallFailure(status));
 }

@@ -25,6 +25,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     fileCommands: functions,
     namespaces: functions,
     audit: functions,
+    privacy: {},
     events: functions,
   };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
@@ -63,7 +64,7 @@ describe("recordCalls", () => {
           action: "GetFile",
           outcome: "done",
           resource: { kind: "file", id: file.fileId, generation: file.generation },
-          actor: { principal, tokenKind, address, session, tokenId: undefined },
+          actor: { principal, tokenKind, address, session, traceId: undefined, tokenId: undefined },
           path: file.path,
           dataSubject: "customer-7",
           time: TIME,

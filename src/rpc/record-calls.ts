@@ -7,6 +7,7 @@ import type { Resource } from "../domain/journal/journal-entry.ts";
 import { ENTRY_PATH_MAX_CHARACTERS, type NewEntry, type RecordEntry } from "../domain/journal/new-entry.ts";
 import { RECORDED_CALLS, type Recorded, type RecordedMethod, toAction } from "../domain/journal/recorded-calls.ts";
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
+import type { Upload } from "../domain/uploads/upload.ts";
 import type { BoundFunctions } from "./authorize.ts";
 
 /** What calls are recorded with. */
@@ -27,6 +28,7 @@ interface Request {
   uploadId?: string;
   linkId?: string;
   dataSubject?: string;
+  subscriptionId?: string;
   requestId?: string;
   create?: Request;
 }
@@ -39,7 +41,9 @@ interface Options {
 type Call = (request: Request, options: Options) => Promise<unknown>;
 type Stream = (request: Request, options: Options) => AsyncIterable<unknown>;
 
-const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>(["readFile", "watchUpload", "watchEvents"]);
+const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>([
+  ...(["readFile", "watchUpload", "watchEvents", "exportAudit", "exportAuditToBucket"] as const),
+]);
 /** The message of a part is admitted before anybody knows what it is about. */
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);
 /** Methods about several namespaces, or about one that the caller must not hear of: the journal of the service has them. */
@@ -57,13 +61,14 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, audit, privacy } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
   return {
-    uploads: recordAll(uploads, recording),
+    uploads: { ...recordAll(uploads, recording), beginWrite: recordWrite(uploads.beginWrite, recording) },
     fileQueries: recordAll(fileQueries, recording),
     fileCommands: recordAll(fileCommands, recording),
     namespaces: recordAll(namespaces, recording),
     events: recordAll(events, recording),
+    subscriptions: recordAll(subscriptions, recording),
     audit: recordAll(audit, recording),
     privacy: recordAll(privacy, recording),
   };
@@ -96,6 +101,28 @@ function recordCall(method: RecordedMethod, work: Call, recording: Recording): C
     if (waiting !== undefined) await waiting;
     return answer;
   };
+}
+
+/** A stream of WriteUpload fails before it has begun, or later: then the session tells why. */
+function recordWrite(beginWrite: BoundFunctions["uploads"]["beginWrite"], recording: Recording): typeof beginWrite {
+  const begin = recordCall("beginWrite", beginWrite as Call, recording) as typeof beginWrite;
+  return async (request, options) => {
+    const requestId = "create" in request ? request.create.requestId : undefined;
+    return await begin(request, {
+      ...options,
+      recordFailure: (error, upload) => {
+        if (isLeft(error)) return undefined;
+        const about = { ...upload, ...(requestId !== undefined && { requestId }) };
+        return recordFailure("beginWrite", { request: about, options, error, upload }, recording);
+      },
+    });
+  };
+}
+
+/** Whether a stream ended because its caller sent no more: nothing was refused, and the upload waits for them to go on. */
+function isLeft(error: unknown): boolean {
+  const { reason } = error instanceof DomainError ? error : {};
+  return reason === "CALLER_GONE" || reason === "STALLED" || reason === "DEADLINE_EXCEEDED";
 }
 
 /** A stream is recorded when it has something to give, and before it gives it; when it fails later, that is recorded as well. */
@@ -132,7 +159,7 @@ function recordSuccess(
 
 function recordFailure(
   method: RecordedMethod,
-  { error, ...call }: { request: Request; options: Options; error: unknown },
+  { error, ...call }: { request: Request; options: Options; error: unknown; upload?: Upload },
   recording: Recording,
 ): Promise<void> | undefined {
   const recorded: Recorded = RECORDED_CALLS[method];
@@ -179,10 +206,10 @@ function isAuditRequired({ namespace }: NewEntry, { namespaces }: Recording): bo
 
 function toEntry(
   method: RecordedMethod,
-  call: { request: Request; options: Options; outcome: string; file: File | undefined },
+  call: { request: Request; options: Options; outcome: string; file: File | undefined; upload?: Upload },
   { namespaces, now }: Recording,
 ): NewEntry {
-  const { options, outcome, file } = call;
+  const { options, outcome, file, upload } = call;
   const request = call.request.create ?? call.request;
   const { namespace = "", requestId = "" } = request;
   const isOfService = OF_SERVICE.has(method) || namespaces.get(namespace) === undefined;
@@ -196,14 +223,20 @@ function toEntry(
     resource: toResource(method, request, file),
     actor: isUuid(requestId) ? { ...actor, requestId } : actor,
     path: (file?.path ?? place).slice(0, ENTRY_PATH_MAX_CHARACTERS),
-    dataSubject: file?.dataSubject ?? (outcome === "done" ? (request.dataSubject ?? "") : ""),
+    dataSubject: (file ?? upload)?.dataSubject ?? (outcome === "done" ? (request.dataSubject ?? "") : ""),
   };
 }
 
-function toResource(method: RecordedMethod, { uploadId, linkId, path }: Request, file: File | undefined): Resource {
+function toResource(
+  method: RecordedMethod,
+  { uploadId, linkId, subscriptionId, path }: Request,
+  file: File | undefined,
+): Resource {
+  const toId = (text: string) => (isUuid(text) ? text.toLowerCase() : undefined);
   if (OF_PREFIX.has(method)) return { kind: "prefix" };
-  if (uploadId !== undefined) return { kind: "upload", id: isUuid(uploadId) ? uploadId.toLowerCase() : undefined };
-  if (linkId !== undefined) return { kind: "link", id: isUuid(linkId) ? linkId.toLowerCase() : undefined };
+  if (uploadId !== undefined) return { kind: "upload", id: toId(uploadId) };
+  if (linkId !== undefined) return { kind: "link", id: toId(linkId) };
+  if (subscriptionId !== undefined) return { kind: "subscription", id: toId(subscriptionId) };
   if (file !== undefined) return { kind: "file", id: file.fileId, generation: file.generation };
   return { kind: path === undefined ? "namespace" : "file" };
 }

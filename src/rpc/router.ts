@@ -38,6 +38,7 @@ import { createPrivacyService, type PrivacyFunctions } from "./services/privacy-
 import { answerProbe } from "./services/probes.ts";
 import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
+import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import { createUploadService, type UploadFunctions } from "./services/upload-service.ts";
 
 /** Everything that the API is made of. */
@@ -47,6 +48,7 @@ export interface ApiOptions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   privacy: PrivacyFunctions;
   configurations: ConfigurationFunctions;
@@ -155,7 +157,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
-    .service(EventService, createEventService(options.events), gates.call)
+    .service(EventService, createEventService(options.events, options.subscriptions), gates.call)
     .service(AuditService, createAuditService(options.audit), gates.call)
     .service(PrivacyService, createPrivacyService(options.privacy), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)

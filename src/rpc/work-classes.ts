@@ -7,6 +7,7 @@ import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { PrivacyFunctions } from "./services/privacy-service.ts";
+import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
@@ -39,6 +40,11 @@ export const WORK_LIMITS = {
    * waits: a presigned URL serves a refused caller better than a queue.
    */
   "reads of files": { runningMax: 128, waitingMax: 0 },
+  /**
+   * Exports of the audit log, which read one stretch of entries after the other: two of the ten connections for queries, and a caller has
+   * one. No export waits: the stream would be silent meanwhile.
+   */
+  "exports of the audit log": { runningMax: 2, waitingMax: 0, callerShare: 1 / 2 },
   /** Copies within storage. Their parts wait for one another's slots there (`requestsMax.copy`), which all copies share. */
   copies: { runningMax: 32, waitingMax: 0 },
 } satisfies Record<string, WorkLimits>;
@@ -110,6 +116,15 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
 
 /** A watch has limits of its own. */
 const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
+/** A namespace has few subscriptions. */
+const SUBSCRIPTION_CLASSES: WorkClasses<SubscriptionFunctions> = {
+  createSubscription: "commands",
+  getSubscription: "lookups",
+  listSubscriptions: "lookups",
+  updateSubscription: "commands",
+  deleteSubscription: "commands",
+  redeliverEvents: "commands",
+};
 /** A page of entries reads as many as a filtered read does. */
 const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
 
@@ -132,6 +147,7 @@ export interface ApiFunctions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   privacy: PrivacyFunctions;
 }
@@ -141,13 +157,14 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, audit, privacy } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
     namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
     events: limitFunctions(events, EVENT_CLASSES, limiters),
+    subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
     privacy: limitFunctions(privacy, PRIVACY_CLASSES, limiters),
   };

@@ -5,8 +5,8 @@ export interface Need {
   /** One of these roles is enough. */
   readonly oneOf: readonly Role[];
   /**
-   * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, or at each
-   * path of a list, which then shows the paths of the role alone; or in the whole namespace.
+   * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, at each
+   * path of a list, which then shows the paths of the role alone, or at every path of the namespace.
    */
   readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list" | "namespace";
   /** The need holds only for requests that set or lift what keeps a file from being deleted. */
@@ -58,6 +58,15 @@ export const METHOD_RULES = {
 
   listAuditEntries: [need("auditor", "list")],
 
+  // A subscription tells events to somebody outside, whatever the right to the files is.
+  createSubscription: [need("admin", "namespace")],
+  getSubscription: [need("admin", "namespace")],
+  listSubscriptions: [need("admin", "namespace")],
+  updateSubscription: [need("admin", "namespace")],
+  deleteSubscription: [need("admin", "namespace")],
+  redeliverEvents: [need("admin", "namespace")],
+  exportAudit: [need("auditor", "list")],
+  exportAuditToBucket: [need("auditor", "list")],
   // Whoever sees or erases all that is kept about somebody does so at every path.
   exportDataSubject: [need("admin", "namespace")],
   eraseDataSubject: [need("admin", "namespace")],

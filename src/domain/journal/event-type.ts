@@ -36,6 +36,13 @@ export const EVENT_TYPES = {
   UpdateNamespace: "sluice.namespace.updated.v1",
   DeleteNamespace: "sluice.namespace.deleted.v1",
   SetGrants: "sluice.namespace.grants_changed.v1",
+  // Whoever receives events hears of files, and not of receivers.
+  CreateSubscription: undefined,
+  UpdateSubscription: undefined,
+  DeleteSubscription: undefined,
+  RedeliverEvents: undefined,
+  EndSubscription: undefined,
+  DeadLetterEvent: undefined,
 } as const satisfies Record<Change, EventType | undefined>;
 
 /** What events are about. */

@@ -54,11 +54,20 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
+  exportAudit: "each",
+  exportAuditToBucket: "each",
   exportDataSubject: "each",
   // Its end is an entry, which does not say whom it was about.
   eraseDataSubject: "failures",
   listEvents: "summed",
   watchEvents: "summed",
+
+  createSubscription: "failures",
+  getSubscription: "summed",
+  listSubscriptions: "summed",
+  updateSubscription: "failures",
+  deleteSubscription: "failures",
+  redeliverEvents: "failures",
 } as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;
 
 /** A method of RECORDED_CALLS. */

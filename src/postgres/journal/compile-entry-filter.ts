@@ -21,10 +21,12 @@ const COLUMNS: Readonly<Record<Field, SqlFragment>> = {
   token_kind: sql.fragment`e.token_kind`,
   token_id: sql.fragment`e.token_id::text`,
   request_id: sql.fragment`e.request_id::text`,
+  trace_id: sql.fragment`e.trace_id`,
   sequence: sql.fragment`n.sequence`,
   generation: sql.fragment`e.generation`,
   times: sql.fragment`e.times`,
   time: sql.fragment`e.entry_time`,
+  first_time: sql.fragment`e.first_time`,
 };
 
 /** The condition of a filter in SQL: true or false, never null. Names become fixed text, values become parameters. */

@@ -1,6 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
+import type { EntryFilter } from "../../domain/journal/entry-filter.ts";
 import type { Journal } from "../../domain/journal/journal.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
@@ -15,12 +16,14 @@ export const entryRow = z.object({
   namespace: z.string(),
   action: z.string(),
   outcome: z.string(),
-  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "prefix", "service"]),
+  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "subscription", "prefix", "service"]),
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),
   token_id: z.string().nullable(),
   request_id: z.string().nullable(),
+  trace_id: z.string().nullable(),
+  first_time: z.date().nullable(),
   times: z.int(),
   actor: z.string().nullable(),
   session: z.string().nullable(),
@@ -35,8 +38,8 @@ export const entryRow = z.object({
 /** The columns of `journal_number n`, `journal_entry e` and `journal_personal p` that make an `entryRow`. */
 export const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-  e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path,
-  p.data_subject, p.before, p.after`;
+  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path,
+  p.source_path, p.data_subject, p.before, p.after`;
 
 /** What belongs to the numbers of a subquery `n`. */
 const withEntries = sql.fragment`
@@ -62,6 +65,7 @@ export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLi
       return rows.map(toEntry);
     },
     list: (namespace, query) => listEntries(pool, namespace, query),
+    readMatching: (namespace, query) => readMatching(pool, namespace, query),
     async lastSequence() {
       return await pool.oneFirst(sql.type(lastRow)`SELECT last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`);
     },
@@ -78,10 +82,8 @@ async function listEntries(
   const scanned = sql.fragment`
     SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
     WHERE n.namespace = ${namespace} AND ${isBefore} ORDER BY n.sequence DESC LIMIT ${ENTRIES_SCANNED_MAX}`;
-  const isShown = isInScope(scope, "") ? sql.fragment`true` : sql.fragment`coalesce(p.path || p.source_path, '') <> ''`;
-  const isWanted = sql.and([isShown, filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
   const rows = await pool.any(sql.type(entryRow)`
-    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted}
+    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted(scope, filter)}
     ORDER BY n.sequence DESC LIMIT ${limit + 1}`);
   const entries = rows.slice(0, limit).map(toEntry);
   if (rows.length > limit) return { entries, next: entries.at(-1)?.sequence };
@@ -93,6 +95,29 @@ async function listEntries(
     (await pool.exists(sql.unsafe`
       SELECT FROM journal_number n WHERE n.namespace = ${namespace} AND n.sequence < ${last}::bigint`));
   return { entries, next: hasMore ? last : undefined };
+}
+
+async function readMatching(
+  pool: CommonQueryMethods,
+  namespace: string,
+  { filter, scope, after, through, limit }: Parameters<Journal["readMatching"]>[1],
+): ReturnType<Journal["readMatching"]> {
+  const scanned = sql.fragment`
+    SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
+    WHERE n.namespace = ${namespace} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
+    ORDER BY n.sequence LIMIT ${limit}`;
+  const rows = await pool.any(sql.type(entryRow)`
+    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted(scope, filter)}
+    ORDER BY n.sequence`);
+  const last = await pool.maybeOneFirst(sql.type(sequenceRow)`
+    SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET ${limit - 1} LIMIT 1`);
+  return { entries: rows.map(toEntry), through: last ?? through };
+}
+
+/** Which entries `withinScope` shows and the filter wants. An entry without a path is of the whole namespace's scope alone. */
+function isWanted(scope: PathScope, filter: EntryFilter | undefined): SqlFragment {
+  const isShown = isInScope(scope, "") ? sql.fragment`true` : sql.fragment`coalesce(p.path || p.source_path, '') <> ''`;
+  return sql.and([isShown, filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
 }
 
 /** What belongs to the numbers of a subquery `n`, with those paths alone that lie in the scope: of a move, the other may not. */
@@ -129,6 +154,8 @@ export function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
     tokenKind: row.token_kind,
     tokenId: row.token_id ?? undefined,
     requestId: row.request_id ?? undefined,
+    traceId: row.trace_id ?? undefined,
+    firstTime: row.first_time ?? undefined,
     times: row.times,
     personal:
       actor === null

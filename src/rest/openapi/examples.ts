@@ -35,6 +35,8 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   CreateDownloadUrl: { parameters: FILE, body: { lifetime: "60s" } },
   CreateLink: { parameters: NAMESPACE, body: { path: FILE.path, lifetime: "3600s", maxUses: 10 } },
   ListAuditEntries: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
+  ExportAudit: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
+  ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
   ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
@@ -59,6 +61,15 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   AbortUpload: { parameters: NAMESPACE, body: {} },
   ListEvents: { parameters: NAMESPACE },
   WatchEvents: { parameters: NAMESPACE },
+  CreateSubscription: {
+    parameters: NAMESPACE,
+    body: { webhookUrl: "https://example.org/events", types: ["sluice.file.committed.v1"], pathPrefix: "docs/" },
+  },
+  GetSubscription: { parameters: NAMESPACE },
+  ListSubscriptions: { parameters: NAMESPACE },
+  UpdateSubscription: { parameters: NAMESPACE, body: { state: "SUBSCRIPTION_STATE_PAUSED" } },
+  RedeliverEvents: { parameters: NAMESPACE, body: { deadLetters: true } },
+  DeleteSubscription: { parameters: NAMESPACE },
   CreateNamespace: { body: { name: "legal", bucket: "my-legal-files", region: "eu-central-1" } },
   GetNamespace: { parameters: NAMESPACE },
   ListNamespaces: {},
@@ -89,6 +100,11 @@ const LINKS: Readonly<Record<string, { parameter: string; value: string; operati
     operations: ["GetUpload", "WatchUpload", "WritePart", "PutPart", "SignParts", "CompleteUpload", "AbortUpload"],
   },
   CreateLink: { parameter: "link_id", value: "$response.body#/link/linkId", operations: ["RevokeLink"] },
+  CreateSubscription: {
+    parameter: "subscription_id",
+    value: "$response.body#/subscription/subscriptionId",
+    operations: ["GetSubscription", "UpdateSubscription", "RedeliverEvents", "DeleteSubscription"],
+  },
 };
 
 /** Adds the operation's example to its parameters and its body, and its links to the answer that has the ids. */

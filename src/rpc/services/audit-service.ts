@@ -2,9 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type AuditService, ListAuditEntriesResponseSchema } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
-import type { ListAuditEntriesRequest } from "../../queries/list-audit-entries.ts";
+import type { ExportAuditRequest, ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
+import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
+import type { ListAuditEntriesRequest } from "../../queries/audit/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
-import { toEntryMessage } from "../messages/entry-message.ts";
+import { toBucketExportMessage, toEntryMessage, toExportMessage } from "../messages/audit-message.ts";
+import { fromInt64 } from "../messages/int64.ts";
 
 /** The functions that AuditService calls. */
 export interface AuditFunctions {
@@ -12,6 +15,8 @@ export interface AuditFunctions {
     request: ListAuditEntriesRequest,
     options: CallOptions,
   ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
+  exportAudit(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportMessage>;
+  exportAuditToBucket(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportProgress | AuditExport>;
 }
 
 /** AuditService for Connect: protobuf in, protobuf out. */
@@ -22,5 +27,18 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       const { entries, nextPageToken } = await functions.listAuditEntries(request, toCallOptions(context));
       return create(ListAuditEntriesResponseSchema, { entries: entries.map(toEntryMessage), nextPageToken });
     },
+    async *exportAudit(request, context) {
+      for await (const message of functions.exportAudit(fromExportRequest(request), toCallOptions(context)))
+        yield toExportMessage(message);
+    },
+    async *exportAuditToBucket(request, context) {
+      for await (const message of functions.exportAuditToBucket(fromExportRequest(request), toCallOptions(context)))
+        yield toBucketExportMessage(message);
+    },
   };
+}
+
+function fromExportRequest(request: { namespace: string; filter: string; afterSequence: bigint }): ExportAuditRequest {
+  const { namespace, filter, afterSequence } = request;
+  return { namespace, filter, afterSequence: fromInt64(afterSequence, "after_sequence") };
 }

@@ -12,7 +12,7 @@ import type { EraseDataSubjectRequest } from "../../commands/privacy/erase-data-
 import type { ExportDataSubjectRequest, ExportedPage } from "../../commands/privacy/export-data-subject.ts";
 import type { Erasure } from "../../domain/privacy/erasure.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
-import { toEntryMessage } from "../messages/entry-message.ts";
+import { toEntryMessage } from "../messages/audit-message.ts";
 import { toFileMessage } from "../messages/file-message.ts";
 import { toLinkMessage } from "../messages/link-message.ts";
 import { toUploadMessage } from "../messages/upload-message.ts";

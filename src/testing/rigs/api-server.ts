@@ -31,6 +31,7 @@ export interface ApiFunctions {
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
   namespaces?: Partial<ApiOptions["namespaces"]>;
   events?: Partial<ApiOptions["events"]>;
+  subscriptions?: Partial<ApiOptions["subscriptions"]>;
   audit?: Partial<ApiOptions["audit"]>;
   privacy?: Partial<ApiOptions["privacy"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
@@ -61,6 +62,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
     events: withDefects(functions.events),
+    subscriptions: withDefects(functions.subscriptions),
     audit: withDefects(functions.audit),
     privacy: withDefects(functions.privacy),
     configurations: withDefects(functions.configurations),
