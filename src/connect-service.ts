@@ -203,14 +203,9 @@ function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "pr
 }
 
 /** What is kept about people, and its erasure. */
-function createPrivacy(
-  { commands, queries }: DatabasePools,
-  access: Omit<ErasureAccess, "erasures">,
-): Pick<ConnectedService, "subjects" | "erasing"> {
-  return {
-    subjects: createSubjectData(queries),
-    erasing: { ...access, erasures: createErasureRepository(commands) },
-  };
+function createPrivacy({ commands, queries }: DatabasePools, access: Omit<ErasureAccess, "erasures">) {
+  const erasing: ErasureAccess = { ...access, erasures: createErasureRepository(commands) };
+  return { subjects: createSubjectData(queries), erasing };
 }
 
 /** Records what changes nothing. */

@@ -43,6 +43,10 @@ const atUpload = (method: Row["method"], ...enough: Row["enough"][number][]): Ro
   return { method, request: BY_UPLOAD, enough, hidden: "UPLOAD_NOT_FOUND" };
 };
 
+const atNamespace = (method: Row["method"]): Row => {
+  return { method, request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" };
+};
+
 const TABLE: readonly Row[] = [
   atFile("createUpload", ["writer"]),
   { ...atFile("beginWrite", ["writer"]), request: { create: WHERE } },
@@ -93,8 +97,9 @@ const TABLE: readonly Row[] = [
   },
   { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
-  { method: "exportDataSubject", request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" },
-  { method: "eraseDataSubject", request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" },
+  ...(["createSubscription", "getSubscription", "listSubscriptions"] as const).map(atNamespace),
+  ...(["updateSubscription", "deleteSubscription", "redeliverEvents"] as const).map(atNamespace),
+  ...(["exportDataSubject", "eraseDataSubject"] as const).map(atNamespace),
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -166,6 +171,7 @@ function authorize(
     fileQueries: {},
     fileCommands: {},
     namespaces: of(Object.keys(NAMESPACE_RULES)),
+    subscriptions: {},
     audit: {},
     privacy: {},
   } as unknown as BoundFunctions;
@@ -389,6 +395,7 @@ describe("authorizeFunctions", () => {
       fileQueries: {},
       fileCommands: {},
       namespaces: {},
+      subscriptions: {},
       audit: {},
       privacy: {},
     };

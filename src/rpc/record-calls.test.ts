@@ -27,6 +27,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     audit: functions,
     privacy: {},
     events: functions,
+    subscriptions: {},
   };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
     record: (entry, options) => {
