@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { toExportKey } from "../../domain/exported-object.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { NewEntry } from "../../domain/journal/new-entry.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
@@ -116,6 +117,20 @@ describe("reconcileStorage", () => {
       expect(byChecksum).to.have.lengthOf(bySize.length + 1);
     });
   }
+
+  it("knows the notes of erasures and exports, which have no rows", async () => {
+    const { clock, kindsOf, put } = open();
+    put("prefix/erasures/1/a.json");
+    const exported = {
+      kind: "audit" as const,
+      expireTime: new Date(clock.now + 2 * HOUR_MS),
+      id: nextUuid(),
+      extension: "gz",
+    };
+    put(toExportKey({ keyPrefix: "prefix/" }, exported));
+    clock.now += HOUR_MS;
+    expect(await kindsOf({ isRepairing: true })).to.deep.equal([]);
+  });
 
   it("finds every version without a row of a key that has one, and leaves it alone", async () => {
     const { clock, kindsOf, put, store } = open(["bucket"]);

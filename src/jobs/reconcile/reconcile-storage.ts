@@ -1,3 +1,4 @@
+import { parseExportKey } from "../../domain/exported-object.ts";
 import { toErasurePrefix } from "../../domain/privacy/erasure.ts";
 import { confirmDifferences, suspectDifferences } from "./compare-pairs.ts";
 import type { Difference, ReconcileAccess, ReconcileOptions } from "./difference.ts";
@@ -43,7 +44,7 @@ export async function* reconcileStorage(
   const notes = toErasurePrefix(options.namespace);
   for await (const pair of pairByKey(access, options.namespace, options.after)) {
     options.signal?.throwIfAborted();
-    if (pair.key.startsWith(notes)) continue;
+    if (pair.key.startsWith(notes) || parseExportKey(options.namespace, pair.key) !== undefined) continue;
     pairs.push(pair);
     if (pairs.length < STEP_KEYS) continue;
     yield await compare();
