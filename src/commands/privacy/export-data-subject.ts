@@ -45,10 +45,10 @@ export async function exportDataSubject(
   request: ExportDataSubjectRequest,
 ): Promise<ExportedPage> {
   const namespace = requireNamespace(deps.namespaces, request.namespace);
-  const dataSubject = parseDataSubject(request.dataSubject);
   const limit = parsePageSize(request.pageSize);
-  const listing = ["subject", namespace.name, dataSubject];
+  const listing = ["subject", namespace.name, request.dataSubject];
   const { kind, after } = request.pageToken === "" ? BEGIN : parsePlace(fromNamePageToken(request.pageToken, listing));
+  const dataSubject = parseDataSubject(request.dataSubject);
   const found = await deps.subjects.list(namespace.name, dataSubject, { kind, after, limit });
   const items = await Promise.all(
     found.map(async (item) => {
