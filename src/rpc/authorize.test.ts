@@ -29,11 +29,10 @@ interface Row {
   method: keyof typeof METHOD_RULES;
   request: object;
   enough: readonly (readonly Role[])[];
-  /**
-   * What a caller hears who may not know what there is; a list is never hidden from whoever has a role, nor is what needs a role in the
-   * whole namespace.
-   */
-  hidden: Outcome | "list" | "namespace";
+  /** What a caller hears who may not know what there is; a list is never hidden from whoever has a role. */
+  hidden: Outcome | "list";
+  /** Whether a role below a prefix is none for it. */
+  isOfWhole?: boolean;
 }
 
 const atFile = (method: Row["method"], ...enough: Row["enough"][number][]): Row => {
@@ -43,9 +42,11 @@ const atUpload = (method: Row["method"], ...enough: Row["enough"][number][]): Ro
   return { method, request: BY_UPLOAD, enough, hidden: "UPLOAD_NOT_FOUND" };
 };
 
-const atNamespace = (method: Row["method"]): Row => {
-  return { method, request: { namespace: "one" }, enough: [["admin"]], hidden: "namespace" };
-};
+/** Methods that are about all of a namespace. */
+const WHOLE_METHODS = [
+  ...(["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"] as const),
+  ...(["deleteSubscription", "redeliverEvents", "exportDataSubject", "eraseDataSubject"] as const),
+];
 
 const TABLE: readonly Row[] = [
   atFile("createUpload", ["writer"]),
@@ -95,11 +96,15 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  ...WHOLE_METHODS.map((method) => ({
+    method,
+    request: { namespace: "one" },
+    enough: [["admin" as const]],
+    hidden: "PERMISSION_DENIED" as const,
+    isOfWhole: true,
+  })),
   { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
-  ...(["createSubscription", "getSubscription", "listSubscriptions"] as const).map(atNamespace),
-  ...(["updateSubscription", "deleteSubscription", "redeliverEvents"] as const).map(atNamespace),
-  ...(["exportDataSubject", "eraseDataSubject"] as const).map(atNamespace),
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -132,12 +137,11 @@ function toGrant(roles: readonly Role[], prefixes: readonly string[]): Grant {
 
 const ALICE: Caller = { principal: "acme:alice", groups: [], tokenKind: "oidc" };
 
-function expectedOutcome({ enough, hidden }: Row, roles: readonly Role[], place: Place): Outcome {
+function expectedOutcome({ enough, hidden, isOfWhole }: Row, roles: readonly Role[], place: Place): Outcome {
   if (roles.length === 0 || place === "another namespace" || place === "somebody else") return "NAMESPACE_NOT_FOUND";
   const isEnough = enough.some((set) => set.every((role) => roles.includes(role)));
-  if (hidden === "namespace") return isEnough && place === "the whole namespace" ? "done" : "PERMISSION_DENIED";
   if (hidden === "list") return isEnough ? "done" : "PERMISSION_DENIED";
-  if (place === "another prefix") return hidden;
+  if (place === "another prefix" || (isOfWhole && place === "the path's own prefix")) return hidden;
   if (isEnough) return "done";
   return roles.includes("reader") ? "PERMISSION_DENIED" : hidden;
 }

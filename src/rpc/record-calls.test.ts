@@ -27,7 +27,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     audit: functions,
     privacy: {},
     events: functions,
-    subscriptions: {},
+    subscriptions: functions,
   };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
     record: (entry, options) => {

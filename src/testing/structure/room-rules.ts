@@ -295,7 +295,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   devstack: {
     imports: EVERY_ROOM,
-    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "zod", "@aws-sdk/client-s3"],
+    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "pg", "zod", "@aws-sdk/client-s3"],
     inner: { "s3-server": ["."] },
   },
   testing: {
