@@ -6,6 +6,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
@@ -127,6 +128,12 @@ const SUBSCRIPTION_CLASSES: WorkClasses<SubscriptionFunctions> = {
 /** A page of entries reads as many as a filtered read does. */
 const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
 
+/** An erasure waits for storage for as long as it takes. */
+const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {
+  exportDataSubject: "filtered reads",
+  eraseDataSubject: "calls to storage",
+};
+
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
   const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
@@ -142,6 +149,7 @@ export interface ApiFunctions {
   events: EventFunctions;
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
+  privacy: PrivacyFunctions;
 }
 
 /**
@@ -149,7 +157,7 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
@@ -158,6 +166,7 @@ export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): Bo
     events: limitFunctions(events, EVENT_CLASSES, limiters),
     subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
+    privacy: limitFunctions(privacy, PRIVACY_CLASSES, limiters),
   };
 }
 

@@ -56,6 +56,9 @@ export const RECORDED_CALLS = {
   listAuditEntries: "each",
   exportAudit: "each",
   exportAuditToBucket: "each",
+  exportDataSubject: "each",
+  // Its end is an entry, which does not say whom it was about.
+  eraseDataSubject: "failures",
   listEvents: "summed",
   watchEvents: "summed",
 
