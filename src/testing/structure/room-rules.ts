@@ -65,6 +65,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       filter: [".", "files"],
       links: [".", "access", "files"],
       uploads: [".", "files"],
+      log: [],
     },
   },
   commands: {
