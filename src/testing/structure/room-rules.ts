@@ -192,7 +192,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
   // Numbers entries of the journal, and carries them to those who read it.
-  journal: { imports: ["domain"], packages: ["node:timers"] },
+  journal: { imports: ["domain"], packages: ["node:timers"], inner: { log: [] } },
   telemetry: { imports: ["domain"], packages: ["pino"] },
   client: {
     // Both sides of a signature must mean the same request.

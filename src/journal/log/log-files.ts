@@ -1,0 +1,49 @@
+import { LogProblem } from "../../domain/log/checkpoint.ts";
+import type { LogReader } from "../../domain/log/log-store.ts";
+import { HASH_BYTES, TILE_WIDTH, type Tile, toTileWidth } from "../../domain/log/merkle-tree.ts";
+import { decodeBundle, decodeTile, toBundlePath, toTilePath } from "../../domain/log/tile-files.ts";
+
+/** Reads the published files of a log whose tree has `size` leaves. Rejects with LogProblem, which names the entries that cannot be read. */
+export class LogFiles {
+  readonly #read: LogReader;
+  readonly #size: number;
+
+  constructor(read: LogReader, size: number) {
+    this.#read = read;
+    this.#size = size;
+  }
+
+  /** The hashes of a tile; once it is full, its partial form may be gone. */
+  async readTile(tile: Tile): Promise<Uint8Array[]> {
+    const bytes = await this.#readEither(tile, toTilePath);
+    const hashes = decodeTile(bytes, tile.width);
+    if (hashes === undefined) throw new LogProblem(`${toTilePath(tile)} is cut off; ${this.#sayEntries(tile)}`);
+    return hashes;
+  }
+
+  /** The entries of a bundle. Their number is right; each of them may be any bytes. */
+  async readBundle(index: number): Promise<Uint8Array[]> {
+    const bundle = { level: 0, index, width: toTileWidth({ level: 0, index }, this.#size) };
+    const entries = decodeBundle(await this.#readEither(bundle, toBundlePath)).slice(0, bundle.width);
+    const wrong = entries.findIndex((entry) => entry.length !== HASH_BYTES);
+    const missing = wrong >= 0 ? wrong : entries.length;
+    if (missing < bundle.width)
+      throw new LogProblem(
+        `${toBundlePath(bundle)} does not hold entry ${index * TILE_WIDTH + missing + 1} of the log`,
+      );
+    return entries;
+  }
+
+  async #readEither(tile: Tile, toPath: (tile: Tile) => string): Promise<Uint8Array> {
+    const found =
+      (await this.#read(toPath(tile))) ??
+      (tile.width < TILE_WIDTH ? await this.#read(toPath({ ...tile, width: TILE_WIDTH })) : undefined);
+    if (found === undefined) throw new LogProblem(`${toPath(tile)} is missing; ${this.#sayEntries(tile)}`);
+    return found.bytes;
+  }
+
+  #sayEntries({ level, index, width }: Tile): string {
+    const first = index * TILE_WIDTH ** (level + 1) + 1;
+    return `the first entry that it is about is ${first}, the last one ${first - 1 + width * TILE_WIDTH ** level}`;
+  }
+}
