@@ -4,6 +4,7 @@ import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
+import { type AuditLog, connectAuditLog } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
@@ -76,6 +77,8 @@ export interface ConnectedService {
   links: ReturnType<typeof createLinkRepository>;
   /** What was done; from the primary, because an auditor wants the last of it. */
   journal: Journal;
+  /** Undefined where none is published. */
+  auditLog: AuditLog | undefined;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
   close(): Promise<void>;
@@ -108,9 +111,9 @@ export async function connectService(
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
   const files = createFileRepository(pools);
-  const { commands } = pools;
-  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  const primaryFiles = createPrimaryFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
+  const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const jobs = startJobs({
     recorder,
     access,
@@ -121,9 +124,8 @@ export async function connectService(
     leases: createJobLeases(pools.commands),
     relay: createJournalRelay(pools.commands),
     journalDays: config.journalDays,
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-    forgetLinks: (options) => links.forget(options),
-    forgetMarks: (options) => marks.forget(options),
+    auditLog: auditLog?.jobs,
+    ...createForgetting({ pools, links, marks }),
   });
   return {
     access,
@@ -140,6 +142,7 @@ export async function connectService(
     links,
     events: createEvents(pools, config),
     journal: createJournal(pools.queries),
+    auditLog,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
@@ -150,6 +153,28 @@ export async function connectService(
       await checked;
       await pools.end();
     },
+  };
+}
+
+/** Files as commands see them. */
+function createPrimaryFiles({ commands }: DatabasePools): FileRepository {
+  return createFileRepository({ commands, read: (_position, query) => query(commands) });
+}
+
+/** Forgets what nobody asks for any more. */
+function createForgetting({
+  pools,
+  links,
+  marks,
+}: {
+  pools: DatabasePools;
+  links: ConnectedService["links"];
+  marks: ReturnType<typeof createCommitMarks>;
+}): Pick<Parameters<typeof startJobs>[0], "forgetRequests" | "forgetLinks" | "forgetMarks"> {
+  return {
+    forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetLinks: (options) => links.forget(options),
+    forgetMarks: (options) => marks.forget(options),
   };
 }
 
@@ -190,9 +215,14 @@ function openStorage(
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
-    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
+    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket) ?? toAuditRegion(config, bucket),
     onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
   });
+}
+
+/** The audit log's bucket may be that of no namespace. */
+function toAuditRegion({ auditLog }: Config, bucket: string): string | undefined {
+  return auditLog?.bucket === bucket ? auditLog.region : undefined;
 }
 
 /** What the commands on uploads work with; readiness hears when the database has no room for what they write. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bounds.ts";
+import { findAuditLogProblems, toAuditLog } from "./audit-log.ts";
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
@@ -97,6 +98,7 @@ function findContradictions(env: Partial<Environment>): string[] {
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findAuditLogProblems(env),
     ...findShareProblem(env),
   ];
 }
@@ -206,6 +208,8 @@ function toConfig(env: Environment) {
     },
     /** How long entries of the journal are kept, in days. */
     journalDays: env.SLUICE_JOURNAL_DAYS,
+    /** Where the audit log is published, and by which keys; undefined where none is. */
+    auditLog: toAuditLog(env, region),
     /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Memory of a worker for the bytes of parts. */

@@ -264,12 +264,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
+  "connect-audit-log.ts": { imports: SERVER_ROOMS, packages: [] },
   "connect-service.ts": {
-    imports: [...SERVER_ROOMS, "connect-database.ts"],
+    imports: [...SERVER_ROOMS, "connect-audit-log.ts", "connect-database.ts"],
     packages: ["node:*", "pino"],
   },
   config: {
-    imports: ["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+    imports: [
+      ...["domain/access/iam-principal.ts", "domain/log/signed-note.ts", "domain/nearest-name.ts"],
+      "domain/namespaces/namespace-bounds.ts",
+    ],
     packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
