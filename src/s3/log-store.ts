@@ -42,6 +42,8 @@ export function createLogStore(access: S3Access, place: LogPlace): LogStore {
       Bucket: bucket,
       Key: prefix + path,
       Body: bytes,
+      // S3 takes no lock without a checksum.
+      ChecksumAlgorithm: "CRC32",
       ServerSideEncryption: toAskedAlgorithm(access),
       ...others,
     });

@@ -35,6 +35,11 @@ export function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
 const LEAF_PREFIX = Uint8Array.of(0);
 const NODE_PREFIX = Uint8Array.of(1);
 
+/** Whether two hashes, or files of them, are the same bytes. */
+export function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
 /** The root above hashes of subtrees that have the same number of leaves, a power of two; the last may have fewer. At least one. */
 export function hashSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
   const [first, second] = hashes;

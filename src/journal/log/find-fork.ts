@@ -1,6 +1,6 @@
 import { LogProblem } from "../../domain/log/checkpoint.ts";
 import type { LogLeaves } from "../../domain/log/log-leaves.ts";
-import { HASH_BYTES, hashLeaf, TILE_WIDTH, toTileWidth } from "../../domain/log/merkle-tree.ts";
+import { HASH_BYTES, isSame, TILE_WIDTH, toTileWidth } from "../../domain/log/merkle-tree.ts";
 import type { LogFiles } from "./log-files.ts";
 
 /** What stands in the log for an entry that was dropped before it was sealed. */
@@ -24,12 +24,9 @@ export async function findFork(
     const first = index * TILE_WIDTH;
     const rows = await leaves.read({ after: first, through: first + width });
     const ours = new Map(rows.map(({ sequence, entry }) => [sequence, entry]));
-    const hashes = await files.readTile({ level: 0, index, width });
-    const entries = await files.readBundle(index);
+    const { entries } = await files.readBundle(index);
     for (const [nth, entry] of entries.entries()) {
       const sequence = first + nth + 1;
-      if (!isSame(hashLeaf(entry), hashes[nth] as Uint8Array))
-        throw new LogProblem(`the bundle of entry ${sequence} of the log has other bytes than its tile`);
       const own = ours.get(sequence);
       if (own === undefined ? sequence > droppedThrough : !isSame(own, entry)) return sequence;
     }
@@ -81,9 +78,4 @@ export async function readEntries(
     else throw new LogProblem(`entry ${sequence} has gone from the database before it was published`);
   }
   return entries;
-}
-
-/** Whether two hashes or files are the same bytes. */
-export function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0;
 }

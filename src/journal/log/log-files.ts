@@ -1,6 +1,6 @@
 import { LogProblem } from "../../domain/log/checkpoint.ts";
 import type { LogReader } from "../../domain/log/log-store.ts";
-import { HASH_BYTES, TILE_WIDTH, type Tile, toTileWidth } from "../../domain/log/merkle-tree.ts";
+import { hashLeaf, isSame, TILE_WIDTH, type Tile, toTileWidth } from "../../domain/log/merkle-tree.ts";
 import { decodeBundle, decodeTile, toBundlePath, toTilePath } from "../../domain/log/tile-files.ts";
 
 /** Reads the published files of a log whose tree has `size` leaves. Rejects with LogProblem, which names the entries that cannot be read. */
@@ -21,17 +21,19 @@ export class LogFiles {
     return hashes;
   }
 
-  /** The entries of a bundle. Their number is right; each of them may be any bytes. */
-  async readBundle(index: number): Promise<Uint8Array[]> {
+  /** The entries of a bundle, each of them compared with its leaf. */
+  async readBundle(index: number): Promise<{ entries: readonly Uint8Array[]; leaves: readonly Uint8Array[] }> {
     const bundle = { level: 0, index, width: toTileWidth({ level: 0, index }, this.#size) };
-    const entries = decodeBundle(await this.#readEither(bundle, toBundlePath)).slice(0, bundle.width);
-    const wrong = entries.findIndex((entry) => entry.length !== HASH_BYTES);
-    const missing = wrong >= 0 ? wrong : entries.length;
-    if (missing < bundle.width)
-      throw new LogProblem(
-        `${toBundlePath(bundle)} does not hold entry ${index * TILE_WIDTH + missing + 1} of the log`,
-      );
-    return entries;
+    const [bytes, leaves] = await Promise.all([this.#readEither(bundle, toBundlePath), this.readTile(bundle)]);
+    const entries = decodeBundle(bytes).slice(0, bundle.width);
+    const nth = leaves.findIndex((leaf, at) => entries[at] === undefined || !isSame(hashLeaf(entries[at]), leaf));
+    if (nth < 0) return { entries, leaves };
+    const sequence = index * TILE_WIDTH + nth + 1;
+    throw new LogProblem(
+      entries[nth] === undefined
+        ? `entry ${sequence} was removed: ${toBundlePath(bundle)} ends before it`
+        : `entry ${sequence} was changed: ${toBundlePath(bundle)} and ${toTilePath(bundle)} differ`,
+    );
   }
 
   async #readEither(tile: Tile, toPath: (tile: Tile) => string): Promise<Uint8Array> {

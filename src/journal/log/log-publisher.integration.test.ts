@@ -330,7 +330,7 @@ describe("LogPublisher", function () {
     it("names the entry of a bundle of other bytes", async () => {
       change("tile/entries/001.p/44");
       expect(await messageOf(() => rig.publisher().publish())).to.equal(
-        "the bundle of entry 300 of the log has other bytes than its tile",
+        "entry 300 was changed: tile/entries/001.p/44 and tile/0/001.p/44 differ",
       );
     });
 

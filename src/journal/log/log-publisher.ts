@@ -2,10 +2,10 @@ import { type Checkpoint, formatCheckpoint, LogProblem, openCheckpoint } from ".
 import { toForkFolder, toForkOrigin } from "../../domain/log/fork.ts";
 import type { LogLeaves, LogState } from "../../domain/log/log-leaves.ts";
 import type { LogStore } from "../../domain/log/log-store.ts";
-import { hashLeaf, listEdgeTiles, TILE_WIDTH, type Tile, TreeEdge } from "../../domain/log/merkle-tree.ts";
+import { hashLeaf, isSame, listEdgeTiles, TILE_WIDTH, type Tile, TreeEdge } from "../../domain/log/merkle-tree.ts";
 import { type NoteSigner, parseNoteVerifier, signNote } from "../../domain/log/signed-note.ts";
 import { encodeBundle, encodeTile, toBundlePath, toTilePath } from "../../domain/log/tile-files.ts";
-import { findFork, isSame, readEntries, toEarlyEnd, toOtherClaim } from "./find-fork.ts";
+import { findFork, readEntries, toEarlyEnd, toOtherClaim } from "./find-fork.ts";
 import { LogFiles } from "./log-files.ts";
 
 /*
@@ -124,8 +124,8 @@ export class LogPublisher {
     if (checkpoint !== undefined && !isSame(edge.root, checkpoint.root))
       throw new LogProblem(`the tiles of the last entries do not give the root of the checkpoint of ${size} entries`);
     await findFork(files, { ...state, size, leaves: this.#deps.leaves });
-    const tail = size % TILE_WIDTH === 0 ? [] : await files.readBundle(Math.floor(size / TILE_WIDTH));
-    return { fork: state.fork, edge, tail, checkpoint: checkpoint?.etag, claim };
+    const tail = size % TILE_WIDTH === 0 ? undefined : await files.readBundle(Math.floor(size / TILE_WIDTH));
+    return { fork: state.fork, edge, tail: tail?.entries ?? [], checkpoint: checkpoint?.etag, claim };
   }
 
   async #open({ fork }: LogState, path: string): Promise<(Checkpoint & { etag: string }) | undefined> {

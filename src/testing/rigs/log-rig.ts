@@ -3,6 +3,7 @@ import { sql } from "slonik";
 import type { LogLeaves } from "../../domain/log/log-leaves.ts";
 import { createNoteKey, type NoteSigner, parseNoteSigner } from "../../domain/log/signed-note.ts";
 import { LogPublisher, PUBLISH_LIMITS, type PublishLimits } from "../../journal/log/log-publisher.ts";
+import { createJournal } from "../../postgres/journal/journal.ts";
 import { createJournalRelay } from "../../postgres/journal/journal-relay.ts";
 import { createLogLeaves } from "../../postgres/journal/log-leaves.ts";
 import { FakeLogStore } from "../fakes/fake-log-store.ts";
@@ -74,6 +75,35 @@ export class LogRig {
     const client = new Client({ connectionString: this.subject.url });
     await client.connect();
     await client.query(statement).finally(() => client.end());
+  }
+
+  /** All entries as ExportAudit shows them, with their proofs; `namespace` alone when it is named. */
+  async export(namespace?: string): Promise<Record<string, unknown>[]> {
+    const { commands } = this.subject.pools;
+    const entries = await createJournal(commands).read({ namespace, after: 0, limit: 1_000_000 });
+    const lines: Record<string, unknown>[] = [];
+    for (const { personal, resource, ...entry } of entries) {
+      const leaf = await this.leaves.find(entry.namespace, { entryId: entry.entryId });
+      const base64 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString("base64");
+      const shown = {
+        ...entry,
+        ...{ sequence: String(entry.sequence), time: entry.time.toISOString(), times: String(entry.times) },
+        ...{ resourceKind: resource.kind, resourceId: resource.id },
+        ...(resource.generation !== undefined && { generation: String(resource.generation) }),
+        ...(personal ?? { erased: true }),
+        ...(leaf !== undefined && {
+          proof: {
+            salt: base64(leaf.salt),
+            publicBytes: base64(leaf.publicBytes),
+            personalHash: base64(leaf.personalHash),
+            personalSalt: base64(leaf.personal?.salt),
+            personalBytes: base64(leaf.personal?.bytes),
+          },
+        }),
+      };
+      lines.push({ entry: JSON.parse(JSON.stringify(shown)) });
+    }
+    return lines;
   }
 
   close(): Promise<void> {
