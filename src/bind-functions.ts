@@ -33,6 +33,7 @@ import { NO_SIGHT } from "./queries/events/event-sight.ts";
 import { listEvents } from "./queries/events/list-events.ts";
 import { watchEvents } from "./queries/events/watch-events.ts";
 import { getFile } from "./queries/get-file.ts";
+import { getInclusionProof } from "./queries/get-inclusion-proof.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
@@ -127,6 +128,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     audit: {
       listAuditEntries: (request, options) =>
         listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
+      getInclusionProof: (request, options) =>
+        getInclusionProof({ auditLog: service.auditLog, namespaces: access.namespaces }, request, options),
     },
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),

@@ -1,6 +1,7 @@
 import type { Config } from "./config/config.ts";
 import type { LogLeaves } from "./domain/log/log-leaves.ts";
 import type { LogStore } from "./domain/log/log-store.ts";
+import type { NoteSigner } from "./domain/log/signed-note.ts";
 import type { AuditLogJobs } from "./jobs/publish-audit-log.ts";
 import { LogPublisher } from "./journal/log/log-publisher.ts";
 import { createLogLeaves } from "./postgres/journal/log-leaves.ts";
@@ -13,8 +14,7 @@ import { createLogStore } from "./s3/log-store.ts";
 export interface AuditLog {
   leaves: LogLeaves;
   store: LogStore;
-  /** The name of the keys. */
-  name: string;
+  signers: readonly NoteSigner[];
   jobs: AuditLogJobs;
 }
 
@@ -30,5 +30,5 @@ export function connectAuditLog(
   const store = createLogStore(storage.at(bucket), { ...auditLog, now });
   const report = (problem: string | undefined) => readiness.degrade("audit-log", problem);
   const publisher = new LogPublisher({ leaves, store, signers, now });
-  return { leaves, store, name: signers[0]?.name ?? "", jobs: { publisher, leaves, report } };
+  return { leaves, store, signers, jobs: { publisher, leaves, report } };
 }

@@ -116,6 +116,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ListEvents: CALLERS,
   WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  GetInclusionProof: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

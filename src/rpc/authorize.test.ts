@@ -88,6 +88,12 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  {
+    method: "getInclusionProof",
+    request: { namespace: "one", entry: "1" },
+    enough: [["auditor"]],
+    hidden: "list",
+  },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 

@@ -30,7 +30,7 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createDownloadUrl", "updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration"],
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
-      audit: named(["listAuditEntries"]),
+      audit: named(["listAuditEntries", "getInclusionProof"]),
       uploads: named([
         ...["createUpload", "completeUpload", "abortUpload", "getUpload", "signParts", "admitPart", "writePart"],
       ]),
@@ -63,7 +63,15 @@ describe("limitWork", () => {
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       "createUpload",
     ],
-    "calls to storage": ["purgeFile", "purgeFiles", "completeUpload", "abortUpload", "getUpload", "signParts"],
+    "calls to storage": [
+      "purgeFile",
+      "purgeFiles",
+      "completeUpload",
+      "abortUpload",
+      "getUpload",
+      "signParts",
+      "getInclusionProof",
+    ],
     copies: ["copyFile"],
   } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];
 

@@ -110,7 +110,10 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
 /** A watch has limits of its own. */
 const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
 /** A page of entries reads as many as a filtered read does. */
-const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
+const AUDIT_CLASSES: WorkClasses<AuditFunctions> = {
+  listAuditEntries: "filtered reads",
+  getInclusionProof: "calls to storage",
+};
 
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {

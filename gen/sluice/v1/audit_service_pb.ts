@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/audit_service.proto.
  */
 export const file_sluice_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIp0ECgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEg0KBXRpbWVzGA0gASgDEg0KBWFjdG9yGA4gASgJEg8KB3Nlc3Npb24YDyABKAkSDwoHYWRkcmVzcxgQIAEoCRIMCgRwYXRoGBEgASgJEhMKC3NvdXJjZV9wYXRoGBIgASgJEhQKDGRhdGFfc3ViamVjdBgTIAEoCRInCgZiZWZvcmUYFCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBWFmdGVyGBUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZlcmFzZWQYFiABKAhCDgoMX3Jlc291cmNlX2lkQgsKCV90b2tlbl9pZEINCgtfcmVxdWVzdF9pZCJjChdMaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlsKGExpc3RBdWRpdEVudHJpZXNSZXNwb25zZRImCgdlbnRyaWVzGAEgAygLMhUuc2x1aWNlLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMp0BCgxBdWRpdFNlcnZpY2USjAEKEExpc3RBdWRpdEVudHJpZXMSIi5zbHVpY2UudjEuTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QaIy5zbHVpY2UudjEuTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlIi+C0+STAikSJy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2F1ZGl0RW50cmllc2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIsMECgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEg0KBXRpbWVzGA0gASgDEg0KBWFjdG9yGA4gASgJEg8KB3Nlc3Npb24YDyABKAkSDwoHYWRkcmVzcxgQIAEoCRIMCgRwYXRoGBEgASgJEhMKC3NvdXJjZV9wYXRoGBIgASgJEhQKDGRhdGFfc3ViamVjdBgTIAEoCRInCgZiZWZvcmUYFCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBWFmdGVyGBUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZlcmFzZWQYFiABKAgSJAoFcHJvb2YYHiABKAsyFS5zbHVpY2UudjEuQXVkaXRQcm9vZkIOCgxfcmVzb3VyY2VfaWRCCwoJX3Rva2VuX2lkQg0KC19yZXF1ZXN0X2lkImMKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWwoYTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlEiYKB2VudHJpZXMYASADKAsyFS5zbHVpY2UudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidgoKQXVkaXRQcm9vZhIMCgRzYWx0GAEgASgMEhQKDHB1YmxpY19ieXRlcxgCIAEoDBIVCg1wZXJzb25hbF9oYXNoGAMgASgMEhUKDXBlcnNvbmFsX3NhbHQYBCABKAwSFgoOcGVyc29uYWxfYnl0ZXMYBSABKAwiPAoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRINCgVlbnRyeRgCIAEoCSJVChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhIKCnRsb2dfcHJvb2YYASABKAkSJAoFcHJvb2YYAiABKAsyFS5zbHVpY2UudjEuQXVkaXRQcm9vZjLGAgoMQXVkaXRTZXJ2aWNlEowBChBMaXN0QXVkaXRFbnRyaWVzEiIuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXMSpgEKEUdldEluY2x1c2lvblByb29mEiMuc2x1aWNlLnYxLkdldEluY2x1c2lvblByb29mUmVxdWVzdBokLnNsdWljZS52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIkaC0+STAkASPi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2F1ZGl0RW50cmllcy97ZW50cnl9L2luY2x1c2lvblByb29mYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One thing that was done.
@@ -175,6 +175,13 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
    * @generated from field: bool erased = 22;
    */
   erased: boolean;
+
+  /**
+   * What proves the entry by the audit log. Only exports have it, of entries that are in the log.
+   *
+   * @generated from field: sluice.v1.AuditProof proof = 30;
+   */
+  proof?: AuditProof | undefined;
 };
 
 /**
@@ -256,6 +263,113 @@ export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse
   messageDesc(file_sluice_v1_audit_service, 2);
 
 /**
+ * What an entry of the audit log is made of: SHA-256(salt || public_bytes || personal_hash) has 32 bytes, and lies in the log at the place
+ * sequence - 1.
+ *
+ * @generated from message sluice.v1.AuditProof
+ */
+export type AuditProof = Message<"sluice.v1.AuditProof"> & {
+  /**
+   * 16 random bytes.
+   *
+   * @generated from field: bytes salt = 1;
+   */
+  salt: Uint8Array;
+
+  /**
+   * JSON of what is not about a person, as docs/audit.md lists it. Keep it as it is: other spaces make another hash.
+   *
+   * @generated from field: bytes public_bytes = 2;
+   */
+  publicBytes: Uint8Array;
+
+  /**
+   * SHA-256(personal_salt || personal_bytes); 32 zero bytes where these had been erased before the entry came into the log.
+   *
+   * @generated from field: bytes personal_hash = 3;
+   */
+  personalHash: Uint8Array;
+
+  /**
+   * 16 random bytes; empty when the personal part is erased, or the caller may not see all of it.
+   *
+   * @generated from field: bytes personal_salt = 4;
+   */
+  personalSalt: Uint8Array;
+
+  /**
+   * JSON of what may be about a person; empty likewise.
+   *
+   * @generated from field: bytes personal_bytes = 5;
+   */
+  personalBytes: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.AuditProof.
+ * Use `create(AuditProofSchema)` to create a new message.
+ */
+export const AuditProofSchema: GenMessage<AuditProof> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 3);
+
+/**
+ * Request of GetInclusionProof.
+ *
+ * @generated from message sluice.v1.GetInclusionProofRequest
+ */
+export type GetInclusionProofRequest = Message<"sluice.v1.GetInclusionProofRequest"> & {
+  /**
+   * Name of the namespace.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The entry_id of the entry, or its sequence.
+   *
+   * @generated from field: string entry = 2;
+   */
+  entry: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetInclusionProofRequest.
+ * Use `create(GetInclusionProofRequestSchema)` to create a new message.
+ */
+export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 4);
+
+/**
+ * Response of GetInclusionProof.
+ *
+ * @generated from message sluice.v1.GetInclusionProofResponse
+ */
+export type GetInclusionProofResponse = Message<"sluice.v1.GetInclusionProofResponse"> & {
+  /**
+   * Proof of inclusion in the form of https://c2sp.org/tlog-proof: the index of the entry, the hashes up to the root, and the signed
+   * checkpoint.
+   *
+   * @generated from field: string tlog_proof = 1;
+   */
+  tlogProof: string;
+
+  /**
+   * What the entry of the log is made of.
+   *
+   * @generated from field: sluice.v1.AuditProof proof = 2;
+   */
+  proof?: AuditProof | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.GetInclusionProofResponse.
+ * Use `create(GetInclusionProofResponseSchema)` to create a new message.
+ */
+export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 5);
+
+/**
  * Shows what was done in a namespace, and by whom. docs/access.md tells which role each method needs.
  *
  * @generated from service sluice.v1.AuditService
@@ -271,6 +385,18 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditEntriesRequestSchema;
     output: typeof ListAuditEntriesResponseSchema;
+  },
+  /**
+   * Proves by the published audit log what an entry said, to anybody who has the public key of the log. An entry is in the log some
+   * seconds after its call: until then the answer is UNAVAILABLE / AUDIT_ENTRY_UNPUBLISHED. Where the service publishes no log it is
+   * FAILED_PRECONDITION / AUDIT_LOG_OFF.
+   *
+   * @generated from rpc sluice.v1.AuditService.GetInclusionProof
+   */
+  getInclusionProof: {
+    methodKind: "unary";
+    input: typeof GetInclusionProofRequestSchema;
+    output: typeof GetInclusionProofResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_audit_service, 0);

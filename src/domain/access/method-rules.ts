@@ -57,6 +57,7 @@ export const METHOD_RULES = {
   listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
 
   listAuditEntries: [need("auditor", "list")],
+  getInclusionProof: [need("auditor", "list")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

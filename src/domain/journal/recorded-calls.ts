@@ -54,6 +54,7 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
+  getInclusionProof: "summed",
   listEvents: "summed",
   watchEvents: "summed",
 } as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;

@@ -1,7 +1,7 @@
 import { LogProblem } from "../../domain/log/checkpoint.ts";
+import type { LogFiles } from "../../domain/log/log-files.ts";
 import type { LogLeaves } from "../../domain/log/log-leaves.ts";
 import { HASH_BYTES, isSame, TILE_WIDTH, toTileWidth } from "../../domain/log/merkle-tree.ts";
-import type { LogFiles } from "./log-files.ts";
 
 /** What stands in the log for an entry that was dropped before it was sealed. */
 const DROPPED = new Uint8Array(HASH_BYTES);

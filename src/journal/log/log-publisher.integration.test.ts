@@ -240,6 +240,17 @@ describe("LogPublisher", function () {
       expect(await messageOf(() => publisher.publish())).to.include("FORK: entry 101 of the log");
     });
 
+    it("notices while it runs that the numbers were given once more", async () => {
+      const publisher = rig.publisher();
+      await rig.enterUpTo(300);
+      await publisher.publish();
+      await restore(100);
+      await rig.enterUpTo(400);
+      const before = keep();
+      expect(await messageOf(() => publisher.publish())).to.include("FORK: entry 101 of the log of 300 entries");
+      expectUnchanged(before);
+    });
+
     it("goes on as another log once an operator says so, and leaves the first as it is", async () => {
       await rig.enterUpTo(300);
       await rig.publisher().publish();

@@ -1,12 +1,12 @@
 import { type Checkpoint, formatCheckpoint, LogProblem, openCheckpoint } from "../../domain/log/checkpoint.ts";
 import { toForkFolder, toForkOrigin } from "../../domain/log/fork.ts";
+import { LogFiles } from "../../domain/log/log-files.ts";
 import type { LogLeaves, LogState } from "../../domain/log/log-leaves.ts";
 import type { LogStore } from "../../domain/log/log-store.ts";
 import { hashLeaf, isSame, listEdgeTiles, TILE_WIDTH, type Tile, TreeEdge } from "../../domain/log/merkle-tree.ts";
 import { type NoteSigner, parseNoteVerifier, signNote } from "../../domain/log/signed-note.ts";
 import { encodeBundle, encodeTile, toBundlePath, toTilePath } from "../../domain/log/tile-files.ts";
 import { findFork, readEntries, toEarlyEnd, toOtherClaim } from "./find-fork.ts";
-import { LogFiles } from "./log-files.ts";
 
 /*
  * Publishing, in an order that nobody can disturb:
@@ -46,6 +46,8 @@ interface Published {
   readonly edge: TreeEdge;
   /** The entries of the bundle that is not full. */
   readonly tail: readonly Uint8Array[];
+  /** The last entry; undefined before the first. */
+  readonly last: Uint8Array | undefined;
   /** ETags of the objects; undefined while there are none. */
   readonly checkpoint: string | undefined;
   readonly claim: (Checkpoint & { etag: string }) | undefined;
@@ -89,7 +91,8 @@ export class LogPublisher {
     const { leaves } = this.#deps;
     const state = await leaves.begin();
     const through = await this.#seal();
-    const published = known?.fork === state.fork ? known : await this.#load(state, through);
+    const published =
+      known !== undefined && (await this.#isOfDatabase(known, state)) ? known : await this.#load(state, through);
     const { size } = published.edge;
     const needed = Math.max(size, published.claim?.size ?? 0);
     if (through < needed) throw toEarlyEnd({ through, size, claimed: needed });
@@ -104,6 +107,14 @@ export class LogPublisher {
     this.#published = await this.#write(published, entries);
     if (this.#published !== undefined) await leaves.notePublished(target);
     return this.#published?.edge.size;
+  }
+
+  /** Whether the database is still the one whose entries are published: it may be restored while this process runs. */
+  async #isOfDatabase({ fork, edge: { size }, last }: Published, state: LogState): Promise<boolean> {
+    if (fork !== state.fork) return false;
+    if (last === undefined) return true;
+    const [row] = await this.#deps.leaves.read({ after: size - 1, through: size });
+    return row === undefined ? size <= state.droppedThrough : isSame(row.entry, last);
   }
 
   async #seal(): Promise<number> {
@@ -124,8 +135,9 @@ export class LogPublisher {
     if (checkpoint !== undefined && !isSame(edge.root, checkpoint.root))
       throw new LogProblem(`the tiles of the last entries do not give the root of the checkpoint of ${size} entries`);
     await findFork(files, { ...state, size, leaves: this.#deps.leaves });
-    const tail = size % TILE_WIDTH === 0 ? undefined : await files.readBundle(Math.floor(size / TILE_WIDTH));
-    return { fork: state.fork, edge, tail: tail?.entries ?? [], checkpoint: checkpoint?.etag, claim };
+    const bundle = size === 0 ? undefined : await files.readBundle(Math.floor((size - 1) / TILE_WIDTH));
+    const tail = size % TILE_WIDTH === 0 ? [] : (bundle?.entries ?? []);
+    return { fork: state.fork, edge, tail, last: bundle?.entries.at(-1), checkpoint: checkpoint?.etag, claim };
   }
 
   async #open({ fork }: LogState, path: string): Promise<(Checkpoint & { etag: string }) | undefined> {
@@ -149,7 +161,7 @@ export class LogPublisher {
     const checkpoint = await store.replace("checkpoint", note, published.checkpoint);
     if (checkpoint === undefined) return undefined;
     await this.#copyHourly(store, note);
-    return { fork, edge, tail, checkpoint, claim: { ...next, etag: claim } };
+    return { fork, edge, tail, last: entries.at(-1), checkpoint, claim: { ...next, etag: claim } };
   }
 
   async #create(store: LogStore, files: readonly NewFile[]): Promise<void> {

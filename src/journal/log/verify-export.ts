@@ -1,7 +1,7 @@
 import { LogProblem } from "../../domain/log/checkpoint.ts";
+import type { LogFiles } from "../../domain/log/log-files.ts";
 import { isSame, TILE_WIDTH } from "../../domain/log/merkle-tree.ts";
 import { type ExportedEntry, type ReadEntry, readExported, toSequence } from "./exported-entry.ts";
-import type { LogFiles } from "./log-files.ts";
 
 /** What an export is compared by. */
 export interface ExportOptions {

@@ -1,8 +1,8 @@
 import { type Checkpoint, LogProblem, openCheckpoint } from "../../domain/log/checkpoint.ts";
+import { LogFiles } from "../../domain/log/log-files.ts";
 import type { LogReader } from "../../domain/log/log-store.ts";
 import { isSame, TILE_WIDTH, type Tile, TreeEdge } from "../../domain/log/merkle-tree.ts";
 import type { NoteVerifier } from "../../domain/log/signed-note.ts";
-import { LogFiles } from "./log-files.ts";
 import { type ExportCounts, type ExportOptions, ExportVerifier } from "./verify-export.ts";
 
 /** Bundles and tiles that are read ahead: storage may be far away. */

@@ -4,10 +4,14 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type AuditEntry,
   AuditEntrySchema,
+  type AuditProof,
+  AuditProofSchema,
   type AuditService,
+  GetInclusionProofResponseSchema,
   ListAuditEntriesResponseSchema,
 } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
+import type { GetInclusionProofRequest, InclusionProof } from "../../queries/get-inclusion-proof.ts";
 import type { ListAuditEntriesRequest } from "../../queries/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 
@@ -17,6 +21,7 @@ export interface AuditFunctions {
     request: ListAuditEntriesRequest,
     options: CallOptions,
   ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
+  getInclusionProof(request: GetInclusionProofRequest, options: CallOptions): Promise<InclusionProof>;
 }
 
 /** AuditService for Connect: protobuf in, protobuf out. */
@@ -27,7 +32,19 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       const { entries, nextPageToken } = await functions.listAuditEntries(request, toCallOptions(context));
       return create(ListAuditEntriesResponseSchema, { entries: entries.map(toEntryMessage), nextPageToken });
     },
+    getInclusionProof: async ({ namespace, entry }, context) => {
+      const { tlogProof, leaf } = await functions.getInclusionProof({ namespace, entry }, toCallOptions(context));
+      return create(GetInclusionProofResponseSchema, { tlogProof, proof: toProofMessage(leaf) });
+    },
   };
+}
+
+function toProofMessage({ salt, publicBytes, personalHash, personal }: InclusionProof["leaf"]): AuditProof {
+  const parts = { salt, publicBytes, personalHash };
+  return create(AuditProofSchema, {
+    ...parts,
+    ...(personal !== undefined && { personalSalt: personal.salt, personalBytes: personal.bytes }),
+  });
 }
 
 function toEntryMessage({

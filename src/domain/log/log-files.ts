@@ -1,7 +1,7 @@
-import { LogProblem } from "../../domain/log/checkpoint.ts";
-import type { LogReader } from "../../domain/log/log-store.ts";
-import { hashLeaf, isSame, TILE_WIDTH, type Tile, toTileWidth } from "../../domain/log/merkle-tree.ts";
-import { decodeBundle, decodeTile, toBundlePath, toTilePath } from "../../domain/log/tile-files.ts";
+import { LogProblem } from "./checkpoint.ts";
+import type { LogReader } from "./log-store.ts";
+import { hashLeaf, isSame, TILE_WIDTH, type Tile, toTileWidth } from "./merkle-tree.ts";
+import { decodeBundle, decodeTile, toBundlePath, toTilePath } from "./tile-files.ts";
 
 /** Reads the published files of a log whose tree has `size` leaves. Rejects with LogProblem, which names the entries that cannot be read. */
 export class LogFiles {
