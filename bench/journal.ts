@@ -7,6 +7,7 @@ import { describeMachine } from "./describe-machine.ts";
 import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
 import { measureReads } from "./journal/measure-reads.ts";
+import { measureReconcile } from "./journal/measure-reconcile.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { printFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
@@ -16,6 +17,7 @@ const usage = `usage: npm run bench:journal -- [options]
   --changes N    changes that four processes make under kills (default 100000)
   --kills N      kills of a relay, a writer or the database meanwhile (default 60)
   --entries N    entries that a read transaction stays open over (default 1000000)
+  --rows N       rows that are reconciled with as many keys of S3 (default 1000000)
   --told N       changes that are told to watchers (default 6000)
   --seed N       what is killed, and when, follows from it (default 1)
   --json         print one JSON document instead of the table
@@ -33,6 +35,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       ...(await measureFeed(stage.directory, options, report)),
       ...(await measureRelay(stage.directory, options, report)),
       ...(await measureReads(stage.directory, report)),
+      ...(await measureReconcile(stage.directory, options, report)),
     ];
     const machine = describeMachine();
     return printFigures(rows, {
@@ -52,6 +55,7 @@ function parse(args: string[]) {
       changes: { type: "string", default: "100000" },
       kills: { type: "string", default: "60" },
       entries: { type: "string", default: "1000000" },
+      rows: { type: "string", default: "1000000" },
       told: { type: "string", default: "6000" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
@@ -63,6 +67,7 @@ function parse(args: string[]) {
     changes: parseCount("changes", values.changes, [4, 10_000_000]),
     kills: parseCount("kills", values.kills, [0, 10_000]),
     entries: parseCount("entries", values.entries, [1, 100_000_000]),
+    rows: parseCount("rows", values.rows, [400, 100_000_000]),
     told: parseCount("told", values.told, [1, 1_000_000]),
     seed: parseCount("seed", values.seed, [1, 2 ** 31]),
     json: values.json,

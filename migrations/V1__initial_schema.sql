@@ -67,7 +67,8 @@ CREATE TABLE file (
   metadata jsonb NOT NULL,
   bucket text NOT NULL,
   region text NOT NULL,
-  s3_key text NOT NULL,
+  -- In the order of S3's listings, with which it is compared.
+  s3_key text COLLATE "C" NOT NULL,
   s3_version_id text NOT NULL,
   etag text NOT NULL,
   principal text NOT NULL,
@@ -85,6 +86,9 @@ CREATE TABLE file (
   search_words tsvector NOT NULL GENERATED ALWAYS AS (file_search(path, metadata)) STORED,
   -- How a file ends: what keeps its bytes, and how far their removal is.
   legal_hold boolean NOT NULL DEFAULT false,
+  -- Whether storage, too, holds the object, or not, as legal_hold says: false while that may be otherwise. Null: storage was never
+  -- asked to, or the bucket has no Object Lock.
+  hold_settled boolean,
   retain_until_time timestamptz,
   -- 'purging': the bytes are being removed from storage, and may be gone. 'purged': they are, and with them what was said of
   -- them; the row stays as a tombstone, and purge_time says when.
@@ -102,6 +106,8 @@ CREATE UNIQUE INDEX file_path_generation ON file (namespace, path text_pattern_o
 -- of it, and passes over nothing.
 CREATE INDEX file_purgeable ON file (namespace, greatest(purge_time, retain_until_time), file_id)
   WHERE purge_time IS NOT NULL AND NOT legal_hold AND purge_state IS DISTINCT FROM 'purged';
+-- The holds that storage is to be told once more: the job that does so reads all of it.
+CREATE INDEX file_unsettled_hold ON file (namespace, file_id) WHERE hold_settled = false AND purge_state IS NULL;
 
 -- What is used of a namespace (principal '') and by each principal in it, whether or not there are quotas, so that a quota that
 -- is set holds at once. Each sum lies in 16 slots, and a command changes one of them, as its last step: commands at the same

@@ -23,7 +23,8 @@ CREATE TABLE journal_entry (
   action text COLLATE "C" NOT NULL,
   -- 'done', or the reason why it was refused or failed.
   outcome text COLLATE "C" NOT NULL,
-  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'upload-token', 'namespace', 'prefix', 'service')),
+  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'upload-token', 'namespace', 'subscription', 'prefix',
+    'service')),
   resource_id uuid,
   generation bigint,
   -- How the caller proved who it was; 'link' of those who use one, 'none' of callers without
@@ -136,6 +137,63 @@ CREATE TABLE journal_origin (
 -- The highest number of each month that was dropped. An entry of a dropped month may have a higher number than one of a month that is kept:
 -- its transaction began in the one and was committed in the other.
 CREATE TABLE journal_dropped (last_sequence bigint PRIMARY KEY);
+
+-- Who has the events of a namespace delivered, and how far. The deliverer moves "sequence" once the receiver has confirmed.
+CREATE TABLE subscription (
+  namespace text COLLATE "C" NOT NULL REFERENCES namespace (name),
+  subscription_id uuid NOT NULL,
+  -- Who made it.
+  principal text COLLATE "C" NOT NULL,
+  receiver_kind text NOT NULL CHECK (receiver_kind IN ('webhook', 'event-bus')),
+  -- The URL of a webhook, or the ARN of a bus.
+  receiver text COLLATE "C" NOT NULL,
+  -- What signs requests to a webhook, sealed by a key that the database does not have; NULL for a bus.
+  secret bytea,
+  -- The secret before that, which signs as well until then.
+  former_secret bytea,
+  former_secret_until timestamptz,
+  -- Empty: all.
+  types text[] NOT NULL,
+  path_prefix text COLLATE "C" NOT NULL,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  -- 'dead' is what the service has ended; state_reason says why.
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'dead')),
+  state_reason text NOT NULL DEFAULT '',
+  state_time timestamptz NOT NULL DEFAULT now(),
+  -- The cursor: all events of this feed up to this number are delivered.
+  origin_id uuid NOT NULL,
+  sequence bigint NOT NULL,
+  -- When something was delivered last, or there was nothing to deliver.
+  progress_time timestamptz NOT NULL DEFAULT now(),
+  -- Failures of the event behind the cursor, in a row, and since when.
+  failures integer NOT NULL DEFAULT 0,
+  first_failure_time timestamptz,
+  last_failure_time timestamptz,
+  failure text NOT NULL DEFAULT '',
+  -- Since when nothing at all was delivered.
+  failing_since timestamptz,
+  next_time timestamptz NOT NULL DEFAULT now(),
+  -- One replica at a time delivers. Each one that takes the subscription, and each change of it, raises the epoch, which ends the right
+  -- of whoever had it before.
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_until timestamptz NOT NULL DEFAULT '-infinity',
+  PRIMARY KEY (namespace, subscription_id)
+);
+
+-- Events that a receiver does not take; the cursor has gone on without them.
+CREATE TABLE dead_letter (
+  namespace text COLLATE "C" NOT NULL,
+  subscription_id uuid NOT NULL,
+  sequence bigint NOT NULL,
+  entry_id uuid NOT NULL,
+  failures integer NOT NULL,
+  failure text NOT NULL,
+  letter_time timestamptz NOT NULL DEFAULT now(),
+  -- Whether it is to be sent again.
+  is_wanted boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (namespace, subscription_id, sequence),
+  FOREIGN KEY (namespace, subscription_id) REFERENCES subscription ON DELETE CASCADE
+);
 
 -- Where the numbers are given now, in the form of journal_origin.made_by.
 CREATE FUNCTION journal_here() RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -254,8 +312,9 @@ $$;
 SELECT journal_make_partitions(2);
 
 -- Drops the partitions of the months that ended longer than "kept" ago, and returns how many months those were. A month stays when
--- one of its entries has no number, or is not published where "only_published" says so, or while a transaction is open that began before
--- its end. Whoever is to be dropped is locked first: nobody writes into it from then on. A lock that is not free within 100 ms is left to another try, because everybody who
+-- one of its entries has no number, or is not published where "only_published" says so, while a transaction is open that began before its
+-- end, or while a subscription is still to deliver events of it: for 7 days at most, which a receiver that is away has as well. Whoever is to
+-- be dropped is locked first: nobody writes into it from then on. A lock that is not free within 100 ms is left to another try, because everybody who
 -- writes into the journal waits behind whoever waits for it.
 CREATE FUNCTION journal_drop_partitions(kept interval, only_published boolean DEFAULT false) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '100ms' AS $$
@@ -263,6 +322,7 @@ DECLARE
   month text;
   month_end timestamptz;
   has_left boolean;
+  last bigint;
   dropped integer := 0;
 BEGIN
   IF kept < interval '30 days' THEN
@@ -284,13 +344,13 @@ BEGIN
           SELECT FROM %I n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id))',
         'journal_entry_' || month, 'journal_number_' || month) INTO has_left;
       EXIT WHEN has_left;
-      EXECUTE format('SELECT %L AND EXISTS (SELECT FROM %I n WHERE n.sequence > coalesce(
-          (SELECT g.published FROM journal_log g ORDER BY g.fork DESC LIMIT 1), 0))',
-        only_published, 'journal_number_' || month) INTO has_left;
-      EXIT WHEN has_left;
+      EXECUTE format('SELECT max(sequence) FROM %I', 'journal_number_' || month) INTO last;
+      EXIT WHEN only_published AND last > coalesce((SELECT g.published FROM journal_log g ORDER BY g.fork DESC LIMIT 1), 0);
+      EXIT WHEN month_end > now() - kept - interval '7 days' AND EXISTS (
+        SELECT FROM subscription s WHERE s.state <> 'dead' AND s.origin_id = journal_origin_here() AND s.sequence < last);
       -- Cursors before this number are refused: entries of the month may have numbers behind those of the next one's first.
-      EXECUTE format('INSERT INTO journal_dropped SELECT max(sequence) FROM %I HAVING max(sequence) IS NOT NULL ON CONFLICT DO NOTHING',
-        'journal_number_' || month);
+      INSERT INTO journal_dropped SELECT last WHERE last IS NOT NULL ON CONFLICT DO NOTHING;
+      DELETE FROM dead_letter WHERE sequence <= last;
       EXECUTE format('DROP TABLE %I, %I, %I, %I',
         'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month, 'journal_leaf_' || month);
       dropped := dropped + 1;

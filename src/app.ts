@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
-import { addAddress } from "./auth/add-address.ts";
+import { addOrigin } from "./auth/add-origin.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { logFailures } from "./auth/failure-log.ts";
 import { createPurposeSigner } from "./auth/purpose-signer.ts";
 import { recordFailures } from "./auth/record-failures.ts";
 import { type Authentication, startAuthentication } from "./auth/start-authentication.ts";
@@ -23,8 +22,12 @@ import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
 import { type Listener, type ListenOptions, listen } from "./rpc/listener/listener.ts";
 import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
+import { type CallObserver, observeCalls } from "./rpc/listener/observe-calls.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
+import { createCallLog } from "./telemetry/call-log.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
+import { NO_TELEMETRY, type Telemetry } from "./telemetry/start-telemetry.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
 
@@ -53,6 +56,8 @@ export interface SharedWithWorkers {
 
 /** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
+  /** Who collects what is known of calls. When left out, nobody does. */
+  telemetry?: Telemetry | undefined;
   /** Finds out who calls. When left out, callers prove it by the ways of the configuration. */
   authenticate?: Authenticator | undefined;
 }
@@ -60,7 +65,7 @@ export interface AppOptions extends SharedWithWorkers {
 /** The part of the API that works with the database. */
 type BoundApi = Pick<
   ApiOptions,
-  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "markCommit"
+  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit" | "markCommit"
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -84,33 +89,29 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
-  const common: Omit<ApiOptions, keyof BoundApi> = {
-    authenticate: authentication.authenticate,
-    readiness,
-    log,
-    shutdownSignal: stopping.signal,
-    messages: new MessageBudget(config.messageBudgetBytes),
-    configurations: { generateConfiguration: createLateGenerator() },
-    otherFace: createRestFace,
-    signInIssuers: toSignInIssuers(config),
-    ...config.api,
-  };
+  observeService({ readiness, budget, streams: () => service?.access.sessions.size ?? 0 });
+  const { authenticate } = authentication;
+  const common = toApiOptions(config, { authenticate, readiness, log, shutdownSignal: stopping.signal });
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
   const linkRoute = { log, trustedProxies };
   let serve = createLinkRoute(refuseLink, {
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),
   });
+  const observer = createObserver(log, options.telemetry ?? NO_TELEMETRY);
   const { listener, certificates } = await openPort(config, {
-    onRequest: (request, response) => serve(request, response),
+    onRequest: observeCalls((request, response) => serve(request, response), observer),
     log,
     degrade,
   });
   const following = certificates?.start({ random: Math.random });
   const shared = { budget, slots, siblings };
-  const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
+  const bindOptions = toBindOptions(config, listener.url, options);
+  const { publicUrl } = bindOptions;
+  const connecting = { log, readiness, ...shared, publicUrl, signal: stopping.signal };
+  const connected = connectService(config, connecting).then((ready) => {
     service = ready;
-    const binding = { ...toBindOptions(config, listener.url, options), uploadTokens };
+    const binding = { ...bindOptions, uploadTokens };
     serve = createServiceListener(ready, common, { ...linkRoute, ...binding });
     return ready;
   });
@@ -138,6 +139,46 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   };
 }
 
+/** The part of the API that works without the database. */
+function toApiOptions(
+  config: Config,
+  options: Pick<ApiOptions, "authenticate" | "readiness" | "log" | "shutdownSignal">,
+): Omit<ApiOptions, keyof BoundApi> {
+  return {
+    ...options,
+    messages: new MessageBudget(config.messageBudgetBytes),
+    configurations: { generateConfiguration: createLateGenerator() },
+    otherFace: createRestFace,
+    signInIssuers: toSignInIssuers(config),
+    ...config.api,
+  };
+}
+
+/** What a look at the service tells of its load and health. */
+function observeService(of: { readiness: Readiness; budget: MemoryBudget; streams: () => number }): void {
+  const { readiness, budget, streams } = of;
+  observeMetric("sluice.upload.streams", () => [[streams(), {}]]);
+  observeMetric("sluice.memory.used", () => [[budget.usedBytes, {}]]);
+  observeMetric("sluice.memory.limit", () => [[budget.totalBytes, {}]]);
+  observeMetric("sluice.ready", () => [[readiness.isReady ? 1 : 0, {}]]);
+  observeMetric("sluice.degraded", () =>
+    readiness.degradations.map(({ component }) => [1, { "sluice.component": component }] as const),
+  );
+}
+
+/** Each call is logged once, and told to whoever collects telemetry. */
+function createObserver(log: Logger, telemetry: Telemetry): CallObserver {
+  const logCall = createCallLog(log, { startTimer: (work, delayMs) => setTimeout(work, delayMs).unref() });
+  return {
+    run: telemetry.run,
+    onEnd: (call, end) => {
+      telemetry.end(call, end);
+      logCall(call, end);
+    },
+    now: () => performance.now(),
+  };
+}
+
 /** Finds out who calls, by `known` or else by the ways of the configuration, and logs who fails. */
 async function letCallersIn(
   { auth, trustedProxies }: Config,
@@ -152,10 +193,9 @@ async function letCallersIn(
 ): Promise<Authentication> {
   const { uploadTokens, degrade, log, recorder } = options;
   const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade, trustedProxies });
-  const known = addAddress(options.known ?? authenticate, { trustedProxies });
+  const known = addOrigin(options.known ?? authenticate, { trustedProxies });
   const record: RecordEntry = (entry, options) => recorder()?.record(entry, options);
-  const recorded = recordFailures(known, { record, trustedProxies, now: () => new Date() });
-  return { authenticate: logFailures(recorded, { log, trustedProxies }), stop };
+  return { authenticate: recordFailures(known, { record, trustedProxies, now: () => new Date() }), stop };
 }
 
 /** Opens the port. Where it has TLS, it can be served by other files while it is open. */
@@ -244,6 +284,7 @@ function createUnconnectedFunctions() {
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
     events: refuseAll<ApiOptions["events"]>(),
+    subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),

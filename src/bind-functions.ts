@@ -14,6 +14,10 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
+import { deleteSubscription } from "./commands/subscriptions/delete-subscription.ts";
+import { redeliverEvents } from "./commands/subscriptions/redeliver-events.ts";
+import { updateSubscription } from "./commands/subscriptions/update-subscription.ts";
 import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
@@ -45,12 +49,17 @@ import { listNamespaces } from "./queries/list-namespaces.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
+import { getSubscription } from "./queries/subscriptions/get-subscription.ts";
+import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
+import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
+import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { writePart } from "./transfer/write-part.ts";
@@ -89,7 +98,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   });
   const record: RecordEntry = (entry, options) => service.recorder.record(entry, options);
   const recording = { record, namespaces: service.directory, now: () => new Date() };
-  const { uploads, ...others } = recordCalls(limitWork(authorized, limiters), recording);
+  const recorded = recordCalls(limitWork(authorized, limiters), recording);
+  const { uploads, ...others } = noteCalls(recorded, service.directory);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
@@ -113,7 +123,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
-  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
+  const storing = { ...commands, objects: access.objects };
+  const purging = { ...storing, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const tokens: UploadTokenAccess = {
@@ -125,12 +136,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
-    audit: {
-      listAuditEntries: (request, options) =>
-        listAuditEntries({ journal: service.journal, namespaces: access.namespaces }, request, options),
-      getInclusionProof: (request, options) =>
-        getInclusionProof({ auditLog: service.auditLog, namespaces: access.namespaces }, request, options),
-    },
+    subscriptions: bindSubscriptions(service),
+    audit: bindAudit(service),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -153,7 +160,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, seeing(options)),
-      updateFile: (request, options) => updateFile(commands, request, options),
+      updateFile: (request, options) => updateFile(storing, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
       copyFile,
@@ -169,6 +176,13 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
   };
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
+}
+
+function bindAudit({ journal, auditLog, access: { namespaces } }: ConnectedService): AuditFunctions {
+  return {
+    listAuditEntries: (request, options) => listAuditEntries({ journal, namespaces }, request, options),
+    getInclusionProof: (request, options) => getInclusionProof({ auditLog, namespaces }, request, options),
+  };
 }
 
 function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
@@ -193,6 +207,18 @@ function bindEvents({ events: { log, feed }, access: { namespaces } }: Connected
     listEvents: (request, { sight = () => NO_SIGHT }) => listEvents({ log, namespaces }, request, { sight }),
     watchEvents: (request, { sight = () => NO_SIGHT, ...options }) =>
       watchEvents({ feed, namespaces }, request, { ...options, sight }),
+  };
+}
+
+function bindSubscriptions({ subscriptions, access: { namespaces } }: ConnectedService): SubscriptionFunctions {
+  const access = { ...subscriptions, namespaces };
+  return {
+    createSubscription: (request, options) => createSubscription(access, request, options),
+    getSubscription: (request) => getSubscription(access, request),
+    listSubscriptions: (request) => listSubscriptions(access, request),
+    updateSubscription: (request, options) => updateSubscription(access, request, options),
+    deleteSubscription: (request, options) => deleteSubscription(access, request, options),
+    redeliverEvents: (request, options) => redeliverEvents(access, request, options),
   };
 }
 

@@ -32,3 +32,8 @@ export function connectAuditLog(
   const publisher = new LogPublisher({ leaves, store, signers, now });
   return { leaves, store, signers, jobs: { publisher, leaves, report } };
 }
+
+/** Region of the audit log's bucket, which may be that of no namespace; undefined of another bucket. */
+export function toAuditRegion({ auditLog }: Pick<Config, "auditLog">, bucket: string): string | undefined {
+  return auditLog?.bucket === bucket ? auditLog.region : undefined;
+}

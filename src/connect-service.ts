@@ -4,12 +4,14 @@ import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
-import { type AuditLog, connectAuditLog } from "./connect-audit-log.ts";
+import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
+import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
+import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -44,6 +46,7 @@ import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -81,6 +84,8 @@ export interface ConnectedService {
   auditLog: AuditLog | undefined;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
+  /** What subscriptions work with, beside the namespaces. */
+  subscriptions: ConnectedDeliveries["access"];
   close(): Promise<void>;
 }
 
@@ -93,6 +98,8 @@ export async function connectService(
     budget: MemoryBudget;
     slots: SlotPool;
     siblings: Siblings | undefined;
+    /** Where callers reach the service. */
+    publicUrl: string;
     signal: AbortSignal;
   },
 ): Promise<ConnectedService> {
@@ -110,22 +117,19 @@ export async function connectService(
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const files = createFileRepository(pools);
-  const primaryFiles = createPrimaryFiles(pools);
+  const { files, primaryFiles } = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
+  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
     recorder,
+    deliveries,
     access,
     files: primaryFiles,
     check,
     watchResidency,
     log,
-    leases: createJobLeases(pools.commands),
-    relay: createJournalRelay(pools.commands),
-    journalDays: config.journalDays,
-    auditLog: auditLog?.jobs,
-    ...createForgetting({ pools, links, marks }),
+    ...toDatabaseJobs(pools, { links, marks, auditLog, journalDays: config.journalDays }),
   });
   return {
     access,
@@ -141,6 +145,7 @@ export async function connectService(
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
+    subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     auditLog,
     watches: createWatches(config, access),
@@ -156,27 +161,40 @@ export async function connectService(
   };
 }
 
-/** Files as commands see them. */
-function createPrimaryFiles({ commands }: DatabasePools): FileRepository {
-  return createFileRepository({ commands, read: (_position, query) => query(commands) });
+/** Files as queries see them, and as commands do. */
+function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  return { files: createFileRepository(pools), primaryFiles };
 }
 
-/** Forgets what nobody asks for any more. */
-function createForgetting({
-  pools,
-  links,
-  marks,
-}: {
-  pools: DatabasePools;
-  links: ConnectedService["links"];
-  marks: ReturnType<typeof createCommitMarks>;
-}): Pick<Parameters<typeof startJobs>[0], "forgetRequests" | "forgetLinks" | "forgetMarks"> {
+/** What jobs do with the database alone. */
+function toDatabaseJobs(
+  { commands }: DatabasePools,
+  {
+    links,
+    marks,
+    auditLog,
+    journalDays,
+  }: {
+    links: Pick<LinkRepository, "forget">;
+    marks: ReturnType<typeof createCommitMarks>;
+    auditLog: AuditLog | undefined;
+    journalDays: number;
+  },
+) {
   return {
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-    forgetLinks: (options) => links.forget(options),
-    forgetMarks: (options) => marks.forget(options),
+    journalDays,
+    auditLog: auditLog?.jobs,
+    leases: createJobLeases(commands),
+    relay: createJournalRelay(commands),
+    forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
+    forgetLinks: (options: ForgetOptions) => links.forget(options),
+    forgetMarks: (options: Pick<ForgetOptions, "limit">) => marks.forget(options),
   };
 }
+
+type ForgetOptions = Parameters<LinkRepository["forget"]>[0];
 
 /** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
 async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
@@ -190,7 +208,9 @@ function createWatches({ databaseBackoff: backoff }: Config, { uploads }: Connec
 /** Records what changes nothing. */
 function createRecorder({ journal }: DatabasePools, log: Logger): JournalRecorder {
   const onLost = (error: unknown) => log.error({ error }, "an entry of the journal could not be written, and is lost");
-  return new JournalRecorder(new EntryQueue(createJournalWriter(journal), { onLost }));
+  const queue = new EntryQueue(createJournalWriter(journal), { onLost });
+  observeMetric("sluice.journal.waiting", () => [[queue.size, {}]]);
+  return new JournalRecorder(queue);
 }
 
 /** The events, as this process reads and follows them. */
@@ -211,18 +231,19 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
+  const open = new Set<string>();
+  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket) ?? toAuditRegion(config, bucket),
-    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
+    onBreaker: (at, isOpen) => {
+      log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
+      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
+      else open.delete(`${at.operation} ${at.bucket}`);
+    },
   });
-}
-
-/** The audit log's bucket may be that of no namespace. */
-function toAuditRegion({ auditLog }: Config, bucket: string): string | undefined {
-  return auditLog?.bucket === bucket ? auditLog.region : undefined;
 }
 
 /** What the commands on uploads work with; readiness hears when the database has no room for what they write. */

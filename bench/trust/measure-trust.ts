@@ -5,14 +5,13 @@ import { SERVICE_ACTOR } from "../../src/domain/deed.ts";
 import { createNamespaceRepository } from "../../src/postgres/namespace-repository.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { stopAllProcesses } from "../child-process.ts";
-import { type Stage, startClient } from "../contender.ts";
-import { spreadOf } from "../measure.ts";
-import { type CallLoad, type CallTimes, quantile, startCallLoad } from "../metadata/call-load.ts";
+import type { Stage } from "../contender.ts";
+import { type CallLoad, type CallTimes, startCallLoad } from "../metadata/call-load.ts";
 import { startFilledDatabase } from "../metadata/filled-database.ts";
 import { createSample, drawFilter } from "../metadata/sample.ts";
-import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
+import { compareCalls, compareUploads } from "../turns.ts";
 import { BENCH_ROLE, type IamStage, measureForgeries, startIamStage } from "./measure-iam.ts";
 import { measureQuotas } from "./measure-quotas.ts";
 import { startTokenIssuer } from "./token-issuer.ts";
@@ -39,12 +38,6 @@ const TOKEN_SECONDS = 86_400;
 const ROLE_SLICES = 20;
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
 const namespace = "default";
-
-/** One piece of work, done by the caller with grants and by the caller with the static token. */
-interface Pair<T> {
-  readonly granted: () => Promise<T>;
-  readonly plain: () => Promise<T>;
-}
 
 /**
  * Two callers take turns at one service. One has the static token; the other has a token of an issuer, and grants. The ratio of
@@ -80,9 +73,9 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
     const sample = createSample(database.client, { rows: run.rows, seed: 1 });
     const paths = (await sample.paths(run.calls * 12)).filter((path) => path.startsWith(PREFIX)).slice(0, run.calls);
     const filters = paths.map(() => drawFilter(sample));
-    const load = { pid, rounds: run.rounds, report };
+    const load = { pids: { one: pid, other: pid }, rounds: run.rounds, report };
     const byMethod = (name: string, make: (calls: CallLoad, isGranted: boolean) => Promise<CallTimes>) =>
-      compareCalls(name, { granted: () => make(granted, true), plain: () => make(plain, false) }, load);
+      compareCalls(name, { one: () => make(granted, true), other: () => make(plain, false) }, load);
     const pace = { inFlight: IN_FLIGHT };
     const gets = paths.map((path) => ({ namespace, path }));
     const get = await byMethod("GetFile", (calls) => calls.run(getFile, gets, pace));
@@ -98,7 +91,8 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
     );
     const quotas = await measureQuotas(database.url, { rounds: run.rounds, report });
     const roles = await measureRoles(iam, { url: service.url, pid, token, gets }, { ...run, report });
-    const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
+    const callers = { one: { url: service.url, pid, token }, other: { url: service.url, pid, token: serviceToken } };
+    const uploads = await compareUploads(stage, callers, { ...run, report });
     return [
       { name: "GetFile, token of an issuer and grants ÷ static token, p50", ...get.p50, must: { atMost: 1.25 } },
       { name: "GetFile, the same, CPU", ...get.cpu, must: { atMost: 1.25 } },
@@ -128,8 +122,12 @@ async function measureRoles(
   for (const calls of [role, issued]) await calls.run(getFile, gets, { inFlight: IN_FLIGHT });
   const slice = gets.slice(0, Math.max(10, Math.ceil(gets.length / ROLE_SLICES)));
   const run = (calls: CallLoad) => () => calls.run(getFile, slice, { inFlight: IN_FLIGHT });
-  const pair = { granted: run(role), plain: run(issued) };
-  const ratio = await compareCalls("GetFile by a role", pair, { pid, rounds: rounds * ROLE_SLICES, report });
+  const pair = { one: run(role), other: run(issued) };
+  const ratio = await compareCalls("GetFile by a role", pair, {
+    pids: { one: pid, other: pid },
+    rounds: rounds * ROLE_SLICES,
+    report,
+  });
   await Promise.all([role.stop(), issued.stop()]);
   const [{ path } = { path: "" }] = gets;
   return [
@@ -155,59 +153,4 @@ async function setGrants(url: string, grants: readonly Grant[]): Promise<void> {
   } finally {
     await pool.end();
   }
-}
-
-type Ratio = Pick<FigureRow, "unit" | "measured" | "note">;
-
-/** The first pair compiles the code and does not count. Who begins alternates. */
-async function takeTurns<T>(pair: Pair<T>, rounds: number, note: (granted: T, plain: T) => void): Promise<void> {
-  for (let round = 0; round <= rounds; round++) {
-    const first = round % 2 === 0 ? await pair.granted() : await pair.plain();
-    const second = round % 2 === 0 ? await pair.plain() : await pair.granted();
-    if (round > 0) note(...((round % 2 === 0 ? [first, second] : [second, first]) as [T, T]));
-  }
-}
-
-function toRatio(ratios: readonly number[]): Ratio {
-  const { median, min, max } = spreadOf(ratios) ?? { median: Number.NaN, min: Number.NaN, max: Number.NaN };
-  return { unit: "ratio", measured: median, note: `from ${min.toFixed(2)} to ${max.toFixed(2)}` };
-}
-
-async function compareCalls(
-  name: string,
-  pair: Pair<CallTimes>,
-  { pid, rounds, report }: { pid: number; rounds: number; report: (what: string) => void },
-): Promise<{ p50: Ratio; cpu: Ratio }> {
-  const measured = (call: () => Promise<CallTimes>) => async () => {
-    const before = readProcessUsage(pid).cpuSeconds;
-    const { latenciesMs, failures } = await call();
-    if (failures.length > 0) throw new Error(`${failures.length} calls of ${name} failed: ${failures[0]}`);
-    return { p50: quantile(latenciesMs, 0.5) ?? Number.NaN, cpu: readProcessUsage(pid).cpuSeconds - before };
-  };
-  const ratios: { p50: number; cpu: number }[] = [];
-  await takeTurns({ granted: measured(pair.granted), plain: measured(pair.plain) }, rounds, (granted, plain) => {
-    ratios.push({ p50: granted.p50 / plain.p50, cpu: granted.cpu / plain.cpu });
-  });
-  report(`${name}: ${ratios.map(({ p50, cpu }) => `${p50.toFixed(2)} (CPU ${cpu.toFixed(2)})`).join(", ")}`);
-  return { p50: toRatio(ratios.map(({ p50 }) => p50)), cpu: toRatio(ratios.map(({ cpu }) => cpu)) };
-}
-
-async function measureUploads(
-  stage: Stage,
-  { url, pid, token }: { url: string; pid: number; token: string },
-  { sizeBytes, rounds, report }: TrustRun & { report: (what: string) => void },
-): Promise<Ratio> {
-  const entry = new URL("../clients/sluice-client.ts", import.meta.url);
-  const start = (of: string) => startClient(entry, url, stage, { extra: { token: of, chunkCrc: "yes" } });
-  const [granted, plain] = [await start(token), await start(serviceToken)];
-  const measured = (client: typeof granted) => async () => {
-    const before = readProcessUsage(pid).cpuSeconds;
-    await client.ask({ sizeBytes });
-    return readProcessUsage(pid).cpuSeconds - before;
-  };
-  const ratios: number[] = [];
-  const pair = { granted: measured(granted), plain: measured(plain) };
-  await takeTurns(pair, rounds, (one, other) => ratios.push(one / other));
-  report(`uploads: ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")}`);
-  return toRatio(ratios);
 }

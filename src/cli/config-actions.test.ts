@@ -44,6 +44,7 @@ describe("sluice config", () => {
       serve: async () => {},
       migrate: async () => {},
       doctor: async () => true,
+      reconcile: async () => true,
     };
     const { signal } = new AbortController();
     const code = await runCli(

@@ -262,7 +262,13 @@ describe("sluice doctor", function () {
 
   describe("sluice migrate", () => {
     const config = async () => (await import("./config-actions.ts")).CONFIG_COMMANDS;
-    const serverCommands = { migrate, config, serve: async () => {}, doctor: async () => true };
+    const serverCommands = {
+      migrate,
+      config,
+      serve: async () => {},
+      doctor: async () => true,
+      reconcile: async () => true,
+    };
 
     it("applies what is missing, once, and needs to know the database alone", async () => {
       const terminal = fakeTerminal({ SLUICE_DATABASE_URL: other.url });

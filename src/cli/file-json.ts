@@ -23,7 +23,7 @@ export function toFileJson(file: File): Record<string, unknown> {
     ...(deleteTime && { deleteTime: timestampDate(deleteTime).toISOString() }),
     ...(purgeTime && { purgeTime: timestampDate(purgeTime).toISOString() }),
     ...(file.purged && { purged: true }),
-    ...(file.legalHold && { legalHold: true }),
+    ...(file.legalHold && { legalHold: true, legalHoldInStorage: file.legalHoldInStorage }),
     ...(retainUntilTime && { retainUntilTime: timestampDate(retainUntilTime).toISOString() }),
   };
 }

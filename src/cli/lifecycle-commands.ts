@@ -77,9 +77,12 @@ export async function runHold(
   });
 }
 
-function toKeepers({ legalHold, retainUntilTime }: File): string {
+function toKeepers({ legalHold, legalHoldInStorage, retainUntilTime }: File): string {
   const until = retainUntilTime && `kept until ${formatTime(timestampDate(retainUntilTime))}`;
-  const keepers = [...(legalHold ? ["under a legal hold"] : []), ...(until === undefined ? [] : [until])];
+  const keepers = [
+    ...(legalHold ? [`under a legal hold ${legalHoldInStorage ? "in storage too" : "of the record alone"}`] : []),
+    ...(until === undefined ? [] : [until]),
+  ];
   return keepers.length === 0 ? "kept by nothing" : keepers.join(", and ");
 }
 

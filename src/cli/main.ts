@@ -9,8 +9,8 @@ const onSignal = (signal: NodeJS.Signals) => {
   interruptedBy = signal;
   interruption.abort(new Error(`interrupted by ${signal}`));
 };
-const transfers = new Set(["upload", "download"]);
-if (transfers.has(process.argv[2] ?? "")) process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+const resumable = new Set(["upload", "download", "reconcile"]);
+if (resumable.has(process.argv[2] ?? "")) process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
 
 handleOutputErrors(process, process.argv.slice(2), (code) => process.exit(code));
 
@@ -28,6 +28,7 @@ process.exitCode = await runCli(process.argv.slice(2), terminal, {
   serve: async (own) => (await import("./server-commands.ts")).serve(own),
   migrate: async (own) => (await import("./server-commands.ts")).migrate(own),
   config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
+  reconcile: async (own, options) => (await import("./reconcile-actions.ts")).runReconcile(own, options),
   doctor: async (own, options) => (await import("./doctor.ts")).runDoctor(own, options),
 });
 stdin.destroy();

@@ -114,6 +114,7 @@ describe("sluice", () => {
       serve: async () => void ran.push("serve"),
       migrate: async () => void ran.push("migrate"),
       config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
+      reconcile: async (_terminal, { repair, olderThanDays }) => ran.push(`reconcile ${repair} ${olderThanDays}`) > 2,
       doctor: async (_terminal, { json }) => ran.push(`doctor ${json}`) > 1,
     };
     const code = await runCli(args, { stdout, stderr, stdin, env, signal: interruption.signal }, commands);
@@ -301,7 +302,7 @@ describe("sluice", () => {
     });
 
     it("keeps a file, and says what does", async () => {
-      expect((await run("hold", "a")).out).to.equal("a, generation 3, is under a legal hold\n");
+      expect((await run("hold", "a")).out).to.equal("a, generation 3, is under a legal hold of the record alone\n");
       expect((await run("hold", "a", "--lift", "--generation", "2")).out).to.equal(
         "a, generation 2, is kept by nothing\n",
       );
@@ -406,7 +407,19 @@ describe("sluice", () => {
   });
 
   it("shows the help of every command, and refuses what is no option of it", async () => {
-    const commands = ["upload", "download", "watch", "ls", "rm", "restore", "serve", "migrate", "doctor", "config"];
+    const commands = [
+      "upload",
+      "download",
+      "watch",
+      "ls",
+      "rm",
+      "restore",
+      "serve",
+      "migrate",
+      "doctor",
+      "reconcile",
+      "config",
+    ];
     const configs = ["init", "generate", "explain", "env", "verify"].map((name) => ["config", name]);
     const links = ["create", "ls", "revoke"].map((name) => ["link", name]);
     const others = [...configs, ...links, ["upload-token", "create"]];
@@ -437,9 +450,10 @@ describe("sluice", () => {
     expect(err).to.contain("is the service running");
   });
 
-  it("hands serve, migrate and doctor to the server's side", async () => {
+  it("hands serve, migrate, doctor and reconcile to the server's side", async () => {
     expect(await run("serve")).to.deep.include({ code: 0, ran: ["serve"] });
     expect(await run("migrate")).to.deep.include({ code: 0, ran: ["migrate"] });
     expect(await run("doctor", "--json")).to.deep.include({ code: 1, ran: ["doctor true"] });
+    expect(await run("reconcile", "--repair")).to.deep.include({ code: 1, ran: ["reconcile true 7"] });
   });
 });

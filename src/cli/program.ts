@@ -8,6 +8,8 @@ import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-co
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
+import type { ReconcileCommandOptions } from "./reconcile-actions.ts";
+import { addSubscriptions } from "./subscriptions-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { addUploadToken } from "./upload-token-command.ts";
 
@@ -34,6 +36,8 @@ export interface ServerCommands {
   migrate(terminal: Terminal): Promise<void>;
   /** Resolves to whether all is well. */
   doctor(terminal: Terminal, options: { json: boolean }): Promise<boolean>;
+  /** Resolves to whether all is well. */
+  reconcile(terminal: Terminal, options: ReconcileCommandOptions): Promise<boolean>;
   config(): Promise<ConfigCommands>;
 }
 
@@ -85,6 +89,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
   addEvents(program, terminal, { withConnection });
+  addSubscriptions(program, terminal, { withConnection });
   addAudit(program, terminal, { withConnection, parseCount });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
@@ -103,6 +108,16 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .description("check the service's configuration and surroundings, and print how to mend each problem")
     .option("--json", "print JSON", false)
     .action(async (options) => setExitCode((await server.doctor(terminal, options)) ? EXIT.done : EXIT.failed));
+  program
+    .command("reconcile")
+    .description("compare S3 with the database, print what differs, and repair what a row proves to be nobody's")
+    .option("--namespace <name>", "one namespace; all when left out")
+    .option("--after <key>", "go on where an earlier run of the namespace has ended")
+    .option("--checksums", "ask S3 for the CRC32 of each object too, by a request each", false)
+    .option("--repair", "delete bytes that rows prove to be nobody's; each deletion has an entry in the journal", false)
+    .option("--older-than-days <n>", "leave out objects without a row that are younger", parseCount, 7)
+    .option("--json", "print JSON lines", false)
+    .action(async (options) => setExitCode((await server.reconcile(terminal, options)) ? EXIT.done : EXIT.failed));
   addConfig(program, terminal, {
     commands: () => server.config(),
     onVerified: (isWell) => setExitCode(isWell ? EXIT.done : EXIT.failed),

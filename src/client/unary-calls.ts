@@ -18,6 +18,7 @@ import { allPages, type CallAddress, type CallOptions, createCall, present } fro
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
 import type { RetryOptions } from "./retry-policy.ts";
+import { createSubscriptionCalls, type SubscriptionCalls } from "./subscription-calls.ts";
 import { createUploadTokenCalls, type UploadTokenCalls } from "./upload-token-calls.ts";
 
 /** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
@@ -28,7 +29,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, UploadTokenCalls {
+export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, SubscriptionCalls, UploadTokenCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -127,6 +128,7 @@ export function createUnaryCalls(
   return {
     ...createAuditCalls(call),
     ...createLinkCalls(call),
+    ...createSubscriptionCalls(call),
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),
     listFiles,

@@ -16,6 +16,7 @@ import {
   origins,
   wholeNumber,
 } from "./config-values.ts";
+import { eventBuses, webhookNetworks } from "./delivery-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 import { tokenKeys } from "./token-keys.ts";
 
@@ -28,9 +29,18 @@ export const REPLAYABLE_PART_MAX_BYTES = 64 * MIB;
 const PORT_MAX = 65_535;
 /** Bounds of the windows of a stream and of a connection: RFC 9113, 6.9.1. */
 const WINDOW = { min: 65_535, max: 2 ** 31 - 1 };
+/** What OTEL_TRACES_SAMPLER may say: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+const SAMPLERS = [
+  ...(["always_on", "always_off", "traceidratio"] as const),
+  ...(["parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"] as const),
+] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 const optional = z.string().optional();
+const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
+  .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`);
 
 /**
  * The environment that the service reads, with defaults and bounds. The table in docs/configuration.md says the same in prose,
@@ -38,11 +48,7 @@ const optional = z.string().optional();
  */
 export const ENVIRONMENT = {
   /** Host and port to listen on; port 0 takes a free one. */
-  SLUICE_LISTEN: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
-    .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`)
-    .default("127.0.0.1:8080"),
+  SLUICE_LISTEN: listenAddress.default("127.0.0.1:8080"),
   /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
@@ -150,6 +156,10 @@ export const ENVIRONMENT = {
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })
     .refine((url) => !/[?#@]/.test(url), "must have no user, query or fragment")
     .optional(),
+  /** ARNs of the buses of EventBridge that subscriptions may name, separated by commas: the service's role sends to them. */
+  SLUICE_EVENT_BUSES: eventBuses().default([]),
+  /** Networks that are not public and that webhooks may reach all the same, separated by commas: "10.20.0.0/16". */
+  SLUICE_WEBHOOK_NETWORKS: webhookNetworks().default([]),
   /** Proxies in front that add to X-Forwarded-For. With 0 the header is ignored, and the address of the connection counts. */
   SLUICE_TRUSTED_PROXIES: wholeNumber("proxies", { min: 0, max: 10 }).default(0),
   /** Connections of one address that are open at once, for all workers together. It has no effect behind trusted proxies. */
@@ -178,8 +188,8 @@ export const ENVIRONMENT = {
     )
     .optional(),
   /**
-   * Keys that sign upload tokens: a JSON list of one or two, or the path of a JSON or YAML file. The first signs, both verify. When
-   * unset, the service makes and takes no upload tokens.
+   * Keys that sign upload tokens and seal the secrets of webhooks: a JSON list of one or two, or the path of a JSON or YAML file. The first
+   * signs and seals, both verify and open. When unset, the service makes and takes no upload tokens, and has no webhooks.
    */
   SLUICE_TOKEN_KEYS: tokenKeys().optional(),
   /** Longest life of an upload token. A week is the longest that may be set: a token cannot be called back. */
@@ -192,6 +202,33 @@ export const ENVIRONMENT = {
    */
   SLUICE_ADMINS: members().default([]),
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  /** Host and port at which Prometheus finds the metrics of all workers; none when unset. */
+  SLUICE_METRICS_LISTEN: listenAddress.optional(),
+  /** Where traces and metrics go, one or both: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional,
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: optional,
+  /** The form in which they go. */
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(["http/protobuf", "http/json"], { error: "must be http/protobuf or http/json" })
+    .default("http/protobuf"),
+  /** "none" where traces, or metrics, are not to go to OTEL_EXPORTER_OTLP_ENDPOINT. */
+  OTEL_TRACES_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
+  OTEL_METRICS_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
+  /** How often spans are sent, in milliseconds. */
+  OTEL_BSP_SCHEDULE_DELAY: wholeNumber("milliseconds", { min: 1, max: 60_000 }).default(5000),
+  /** How often metrics are sent, in milliseconds. */
+  OTEL_METRIC_EXPORT_INTERVAL: wholeNumber("milliseconds", { min: 100, max: 3_600_000 }).default(60_000),
+  /** "true" turns both off. */
+  OTEL_SDK_DISABLED: optional,
+  /** Which traces are recorded that no caller has decided on, and whether callers decide at all. */
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS, { error: `must be one of ${SAMPLERS.join(", ")}` })
+    .default("parentbased_traceidratio"),
+  /** Share of the traces that are recorded. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number("must be a number from 0 to 1").min(0).max(1).default(0.1),
+  /** Calls that take longer are recorded even where their trace is not, in milliseconds. Streams of bytes and news are not meant. */
+  SLUICE_SLOW_CALL_MS: wholeNumber("milliseconds", { min: 1, max: 3_600_000 }).default(1000),
   AWS_REGION: optional,
   /** The address of AWS STS where it is not the region's own: an endpoint in a VPC. */
   AWS_ENDPOINT_URL_STS: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),

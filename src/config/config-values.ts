@@ -148,3 +148,9 @@ function toBytes(text: string): number | undefined {
   const bytes = Number(number) * (FACTORS[unit] ?? Number.NaN);
   return Number.isInteger(bytes) ? bytes : undefined;
 }
+
+/** The host and port of "host:port", without the brackets of IPv6. */
+export function toAddress(text: string): { host: string; port: number } {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(text) ?? [];
+  return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
+}

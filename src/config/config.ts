@@ -4,8 +4,11 @@ import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bou
 import { findAuditLogProblems, toAuditLog } from "./audit-log.ts";
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
-import { toSetValue } from "./config-values.ts";
+import { toAddress, toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { findDeliveryProblems } from "./delivery-values.ts";
+import { findSizeProblems, toWorkerMinBytes } from "./size-problems.ts";
+import { toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -81,43 +84,14 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_DOWNLOAD_URL_MAX_SECONDS is ${urlSeconds}; with SLUICE_S3_READ_ROLE_ARN it must be at most ${READ_ROLE_URL_MAX_SECONDS}, as a URL ends with the session of the role that signed it`,
     );
   }
-  const { SLUICE_CONNECTION_WINDOW_BYTES: connectionWindow, SLUICE_STREAM_WINDOW_BYTES: streamWindow } = env;
-  if (connectionWindow !== undefined && streamWindow !== undefined && connectionWindow < streamWindow) {
-    problems.push(
-      `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
-    );
-  }
-  const { SLUICE_PART_SIZE_BYTES: partSize, SLUICE_S3_PART_MIN_BYTES: partMin } = env;
-  if (partSize !== undefined && partMin !== undefined && partSize < partMin) {
-    problems.push(
-      `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
-    );
-  }
   return [
     ...findTlsProblems(env),
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
     ...findAuditLogProblems(env),
-    ...findShareProblem(env),
-  ];
-}
-
-/** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
-function toWorkerMinBytes(partSizeBytes: number): number {
-  return 4 * 2 * partSizeBytes;
-}
-
-function findShareProblem(env: Partial<Environment>): string[] {
-  const { SLUICE_MEMORY_BUDGET_BYTES: budget, SLUICE_PART_SIZE_BYTES: partSize } = env;
-  if (budget === undefined || partSize === undefined) return [];
-  const workers = env.SLUICE_WORKERS ?? 1;
-  const perWorker = Math.floor(budget / workers);
-  const perWorkerMin = toWorkerMinBytes(partSize);
-  if (perWorker >= perWorkerMin) return [];
-  return [
-    `SLUICE_MEMORY_BUDGET_BYTES gives each of ${workers} workers ${perWorker} bytes; ` +
-      `parts of ${partSize} bytes need at least ${perWorkerMin}: raise it, or lower SLUICE_WORKERS`,
+    ...findDeliveryProblems(env),
+    ...findSizeProblems(env),
   ];
 }
 
@@ -128,7 +102,6 @@ function chooseWorkers(env: Environment): number {
 }
 
 function toConfig(env: Environment) {
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   // The rest is for bytes that are no longer used, but that the collector and the allocator have not given back yet.
@@ -139,7 +112,8 @@ function toConfig(env: Environment) {
   const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, replayableMaxBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
-    listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
+    listen: toAddress(env.SLUICE_LISTEN),
+    metricsListen: env.SLUICE_METRICS_LISTEN === undefined ? undefined : toAddress(env.SLUICE_METRICS_LISTEN),
     tls:
       env.SLUICE_TLS_CERT === undefined
         ? undefined
@@ -281,6 +255,10 @@ function toConfig(env: Environment) {
     messageBudgetBytes: 128 * MIB,
     /** The URL has no slash at its end. When undefined, the address that the service listens on is used. */
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
+    /** ARNs of the buses that subscriptions may name. */
+    eventBuses: env.SLUICE_EVENT_BUSES,
+    /** Networks that webhooks may reach beside the public ones. */
+    webhookNetworks: env.SLUICE_WEBHOOK_NETWORKS,
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     admins: env.SLUICE_ADMINS,
@@ -301,5 +279,6 @@ function toConfig(env: Environment) {
       lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
     },
     logLevel: env.SLUICE_LOG_LEVEL,
+    telemetry: toTelemetry(env),
   };
 }

@@ -166,6 +166,8 @@ function toServiceEnvironment(
     SLUICE_TOKEN_KEYS: JSON.stringify([options.tokenKey]),
     SLUICE_AUDIT_BUCKET: AUDIT_BUCKET,
     SLUICE_AUDIT_KEYS: JSON.stringify([options.auditKey]),
+    // Whoever tries webhooks here receives them on the same machine.
+    SLUICE_WEBHOOK_NETWORKS: "127.0.0.0/8",
     AWS_ACCESS_KEY_ID: ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY: options.s3SecretKey,
     ...options.settings,

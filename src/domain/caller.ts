@@ -18,6 +18,8 @@ export interface Caller {
   readonly session?: string;
   /** Address that the call comes from, as trusted proxies say; undefined when the connection tells none. */
   readonly address?: string;
+  /** The trace that the call is a part of, 32 hexadecimal digits; for the record. */
+  readonly traceId?: string;
   /** What the caller may do and nothing else; present exactly where `tokenKind` is "upload". */
   readonly uploadToken?: UploadToken;
 }

@@ -10,6 +10,8 @@ export interface Actor {
   readonly session?: string | undefined;
   /** UUID of the upload token by which a caller uses the right of its issuer. */
   readonly tokenId?: string | undefined;
+  /** The trace of the call, 32 hexadecimal digits. */
+  readonly traceId?: string | undefined;
   /** UUID of the request, where the method has one. */
   readonly requestId?: string | undefined;
 }
@@ -17,10 +19,12 @@ export interface Actor {
 /** What changes something: the name of the method, or of what the service does by itself. */
 export type Change =
   | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload" | "CreateUploadToken")
-  | ("CopyFile" | "MoveFile" | "UpdateFile" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
+  | ("CopyFile" | "MoveFile" | "UpdateFile" | "SettleHold" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
   | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
   | ("CreateLink" | "RevokeLink" | "ForgetLink")
-  | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants");
+  | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants")
+  | ("CreateSubscription" | "UpdateSubscription" | "DeleteSubscription" | "RedeliverEvents")
+  | ("EndSubscription" | "DeadLetterEvent");
 
 /** One change that somebody makes. */
 export interface Deed {
@@ -32,6 +36,6 @@ export interface Deed {
 export const SERVICE_ACTOR: Actor = { principal: "service", tokenKind: "service" };
 
 /** A caller as the actor of an entry. */
-export function toActor({ principal, tokenKind, address, session, uploadToken }: Caller): Actor {
-  return { principal, tokenKind, address, session, tokenId: uploadToken?.tokenId };
+export function toActor({ principal, tokenKind, address, session, traceId, uploadToken }: Caller): Actor {
+  return { principal, tokenKind, address, session, traceId, tokenId: uploadToken?.tokenId };
 }

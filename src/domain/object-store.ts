@@ -42,6 +42,11 @@ export interface ObjectVersion {
   key: string;
   /** "null": stored while the bucket kept no versions. */
   versionId: string;
+  /** Of the bytes; 0 of a mark. */
+  sizeBytes: number;
+  /** By S3's clock. */
+  lastModified: Date;
+  isDeleteMarker: boolean;
 }
 
 /** Which page of a listing. */
@@ -185,8 +190,14 @@ export interface ObjectStore {
     options: PageOptions,
   ): Promise<{ multiparts: PendingMultipart[]; next: string | undefined }>;
 
-  /** A page of all versions of all objects under a key prefix, marks of deletion among them, by key. */
-  listVersions(bucket: string, options: PageOptions): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
+  /**
+   * A page of all versions of all objects under a key prefix, marks of deletion among them, in the order of the keys' UTF-8 bytes. The
+   * first page begins behind all versions of `afterKey`, where it is given.
+   */
+  listVersions(
+    bucket: string,
+    options: PageOptions & { afterKey?: string | undefined },
+  ): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
 
   /**
    * Copies an object of at most 5 GiB within storage, whole. `aborted / CHECKSUM_MISMATCH` when the copy has not this size and
@@ -222,6 +233,13 @@ export interface ObjectStore {
 
   /** Deletes every version of a key for good, marks of deletion among them, and of no other key. None there is fine. */
   deleteVersions(bucket: string, key: string): Promise<void>;
+
+  /**
+   * Puts an object (the version of it, if given) under a legal hold of S3 Object Lock, or takes it away; repeating it is fine.
+   * Resolves to whether storage does as asked: false where the bucket has no Object Lock, or the server knows none.
+   * FILE_NOT_FOUND (data_loss) when S3 has no such object. Storage deletes no version under a hold, whoever asks.
+   */
+  setLegalHold(bucket: string, key: string, options: { versionId?: string; isHeld: boolean }): Promise<boolean>;
 
   /**
    * Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. It counts

@@ -158,6 +158,27 @@ export function linkNotFound(linkId: string): DomainError {
   });
 }
 
+/** `not_found / SUBSCRIPTION_NOT_FOUND` */
+export function subscriptionNotFound(subscriptionId: string): DomainError {
+  return new DomainError(
+    "not_found",
+    `subscription ${subscriptionId} does not exist; ListSubscriptions names those that do`,
+    {
+      reason: "SUBSCRIPTION_NOT_FOUND",
+      details: { subscription_id: subscriptionId },
+    },
+  );
+}
+
+/** `failed_precondition / SUBSCRIPTIONS_FULL` */
+export function subscriptionsFull(namespace: string, subscriptionsMax: number): DomainError {
+  const message = `namespace ${namespace} has ${subscriptionsMax} subscriptions, which is the limit; delete one, or let one receiver hand the events on`;
+  return new DomainError("failed_precondition", message, {
+    reason: "SUBSCRIPTIONS_FULL",
+    details: { namespace, subscriptions_max: subscriptionsMax },
+  });
+}
+
 /** By then the calls that were under way at the same time have ended. */
 const CONTENDED_RETRY_MS = 1000;
 

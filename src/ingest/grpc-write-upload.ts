@@ -1,7 +1,11 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { toBinary } from "@bufbuild/protobuf";
-import { type WriteUploadResponse, WriteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import {
+  UploadService,
+  type WriteUploadResponse,
+  WriteUploadResponseSchema,
+} from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import {
   type CommitPosition,
@@ -9,9 +13,11 @@ import {
   POSITION_HEADER,
   parseCommitPosition,
 } from "../domain/commit-position.ts";
-import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
+import { type ErrorLog, noteFailure } from "../rpc/calls/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/calls/errors.ts";
+import { nameCall } from "../rpc/calls/name-call.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
@@ -62,6 +68,8 @@ class GrpcWriteUpload {
     this.#stream = request.stream;
     this.#response = response;
     const { remoteAddress } = request.socket;
+    const call = currentCall();
+    nameCall(UploadService.method.writeUpload);
     const authenticate = () => options.authenticate((name) => header(request.headers[name]), remoteAddress);
     this.#write = new WriteStream(
       { ...options, authenticate },
@@ -70,7 +78,7 @@ class GrpcWriteUpload {
         onReleased: (bytes) => this.#received.release(bytes),
         send: (message) => this.#send(message),
         end: (error, position) => {
-          if (error !== undefined) logDefect(error, { log: options.log, method: PATH.slice(1) });
+          if (error !== undefined) noteFailure(error, { log: options.log, method: PATH.slice(1), call });
           this.#answer(error, position);
         },
       },

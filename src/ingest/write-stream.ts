@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Caller } from "../domain/caller.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
@@ -48,6 +49,8 @@ export class WriteStream {
   #session: WriteSession | undefined;
   #phase: "expecting-start" | "starting" | "writing" | "finishing" | "ended" = "expecting-start";
   #failure: unknown;
+  /** Runs its argument as a part of the call: the events of a stream come outside of it. */
+  readonly #inCall = AsyncLocalStorage.snapshot();
   /** Aborts a call whose caller never sends its start. */
   readonly #startTimer: NodeJS.Timeout;
 
@@ -68,7 +71,7 @@ export class WriteStream {
         this.#phase = "starting";
         clearTimeout(this.#startTimer);
         const request = fromStart(message.message.value);
-        this.#start(request).catch((error) => this.fail(error));
+        this.#inCall(() => this.#start(request)).catch((error) => this.fail(error));
         return false;
       }
       case "finish": {
@@ -76,7 +79,7 @@ export class WriteStream {
         const finish = fromFinish(message.message.value);
         this.#phase = "finishing";
         // The parser first reads what came together with the finish, so that bytes after it are refused before a commit.
-        setImmediate(() => this.#finish(session, finish));
+        setImmediate(() => this.#inCall(() => this.#finish(session, finish)));
         return true;
       }
       default:

@@ -1,6 +1,5 @@
-import { removeBytes } from "../commands/files/purge-file.ts";
+import { removeBytes, type StorageOfBytes } from "../commands/files/purge-file.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import type { ObjectStore } from "../domain/object-store.ts";
 
 /** Bounds of one run. */
 export interface PurgeLimits {
@@ -29,7 +28,7 @@ export interface PurgeResult {
 export async function purgeDueFiles(
   deps: {
     files: Pick<FileRepository, "beginDuePurges" | "endPurges">;
-    objects: Pick<ObjectStore, "delete" | "deleteVersions">;
+    objects: StorageOfBytes;
   },
   options: { namespace: string; limits: PurgeLimits; cursor: string; signal: AbortSignal },
 ): Promise<PurgeResult> {

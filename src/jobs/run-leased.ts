@@ -1,4 +1,5 @@
 import type { JobLeases } from "../domain/job-leases.ts";
+import { recordMetric } from "../telemetry/metrics.ts";
 
 /** A job of the clock, of which any number of replicas run one at a time. */
 export interface LeasedJob {
@@ -26,6 +27,12 @@ export async function runLeased(
   const { name } = job;
   const lease = await leases.take(name, { holder, leaseMs });
   if (lease === undefined) return false;
+  const begun = performance.now();
+  const measure = (outcome: "done" | "failed") =>
+    recordMetric("sluice.job.run.duration", (performance.now() - begun) / 1000, {
+      "sluice.job": name.split("/", 1)[0],
+      "sluice.outcome": outcome,
+    });
   const lost = new AbortController();
   const keep = async () => {
     // Where the database is away the lease may pass. That costs somebody's work, not correctness.
@@ -37,8 +44,10 @@ export async function runLeased(
     const signals = signal === undefined ? [lost.signal] : [lost.signal, signal];
     const cursor = await job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
     await leases.end(name, { holder, dueAfterMs: cursor === "" ? job.everyMs : job.retryAfterMs, cursor });
+    measure("done");
     return true;
   } catch (error) {
+    measure("failed");
     // Best effort: otherwise the lease ends by itself.
     await leases.end(name, { holder, dueAfterMs: job.retryAfterMs, cursor: lease.cursor }).catch(() => {});
     throw error;

@@ -43,6 +43,7 @@ describe("startJobs", () => {
         journalDays: 400,
         auditLog: undefined,
         recorder: { flush: async () => {} },
+        deliveries: { look: async () => {}, stop: async () => {} },
         log: { info: () => {}, warn: () => {} },
         check: async () => {},
         watchResidency: async () => {},

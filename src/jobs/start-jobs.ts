@@ -12,6 +12,7 @@ import { type AuditLogJobs, toPublishing, watchAuditLog } from "./publish-audit-
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
+import { settleHolds } from "./settle-holds.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
@@ -21,6 +22,9 @@ const WATCH_RESIDENCY_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
+const SETTLE_HOLDS_EVERY_MS = 60_000;
+/** Holds that one run tells storage, one after the other. */
+const HOLDS_MAX = 100;
 const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
@@ -30,6 +34,8 @@ const PUBLISHING_LEASE_MS = 3000;
 const WATCH_AUDIT_LOG_EVERY_MS = 10_000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
+/** How soon a new subscription begins, and one whose holder has died goes on. */
+const DELIVER_EVERY_MS = 1000;
 /** Partitions are made months ahead; a look each minute mends one that is missing. */
 const PARTITIONS_EVERY_MS = 60_000;
 /** How soon the jobs of a new namespace begin. */
@@ -84,6 +90,8 @@ export interface JobDeps {
   auditLog: AuditLogJobs | undefined;
   /** Writes what is due to the journal; rejects when the database does not take it. */
   recorder: { flush(): Promise<void> };
+  /** Delivers the events of subscriptions: takes what is due, and ends what is under way. */
+  deliveries: { look(): Promise<void>; stop(): Promise<void> };
   leases: JobLeases;
   log: JobLog;
 }
@@ -131,6 +139,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       ...told("make-partitions"),
     }),
     repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
+    repeat(() => deps.deliveries.look(), { everyMs: DELIVER_EVERY_MS, random, ...told("deliver-events") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
@@ -156,6 +165,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
+      await deps.deliveries.stop();
     },
   };
 }
@@ -256,5 +266,19 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  return [sweep, removeOrphans, purge];
+  const settle: LeasedJob = {
+    name: `settle-holds/${name}`,
+    everyMs: SETTLE_HOLDS_EVERY_MS,
+    retryAfterMs: SETTLE_HOLDS_EVERY_MS,
+    run: async ({ cursor: after }) => {
+      const { settled, errors, cursor } = await settleHolds(
+        { ...access, files },
+        { namespace: name, cursor: after, limit: HOLDS_MAX },
+      );
+      for (const error of errors) log.warn({ error }, "storage could not be told a hold; a later run tries again");
+      if (settled > 0) log.info({ settled }, "told storage the holds that it lacked");
+      return cursor;
+    },
+  };
+  return [sweep, removeOrphans, purge, settle];
 }

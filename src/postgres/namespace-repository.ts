@@ -23,6 +23,7 @@ import { namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder } from "./pool/errors.ts";
 import { type EnteredRows, enterDeed, toChangedValues } from "./rows/journal-rows.ts";
 import { readUsed } from "./rows/usage-rows.ts";
+import { deleteSubscriptions } from "./subscriptions/subscription-rows.ts";
 
 const namespaceRow = z.object({
   name: z.string(),
@@ -99,6 +100,7 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
         if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);
         // Nothing is used of an empty namespace, and nobody adds to it any more.
         await transaction.query(sql.unsafe`DELETE FROM usage_slot WHERE namespace = ${name}`);
+        await deleteSubscriptions(transaction, { namespace: name }, options.actor);
         const set = sql.fragment`delete_time = now(), grants = '[]'`;
         return await write(transaction, before, { version, set, action: "DeleteNamespace", actor: options.actor });
       }),

@@ -8,6 +8,7 @@ import { readTlsFiles } from "../config/tls-files.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { becomeSupervisor } from "./become-supervisor.ts";
 import { prepareCompileCache } from "./compile-cache.ts";
+import { answerMetrics, serveMetrics } from "./metrics-page.ts";
 import { findLeader, onceStopped } from "./once-stopped.ts";
 import { joinSiblings } from "./siblings.ts";
 import { startWatchdog } from "./watchdog.ts";
@@ -28,12 +29,20 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
   const becomes = cluster.isPrimary && workers > 1;
   // The supervisor takes the place of this program, and of all that it has not written by then.
-  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}`, isSync: becomes });
+  const log = await createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}`, isSync: becomes });
   if (cluster.isPrimary) for (const sentence of findUnknownVariables(environment)) log.warn(sentence);
   if (becomes) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
-      { workers, uploadsMax, drainTimeoutMs, logLevel, leader, hasCertificate: config.tls !== undefined },
+      {
+        workers,
+        uploadsMax,
+        drainTimeoutMs,
+        logLevel,
+        leader,
+        hasCertificate: config.tls !== undefined,
+        metricsListen: config.metricsListen,
+      },
       // glibc's allocator has several arenas, and each keeps the memory that its threads have given back. One thread does the
       // work here, so one arena is enough.
       { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
@@ -43,11 +52,16 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   await serveAlone(config, log, leader);
 }
 
+/** How long a collector may take for the last spans and metrics of a process that ends, in milliseconds. */
+const TELEMETRY_TIMEOUT_MS = 2000;
+
 async function serveAlone(config: Config, log: Logger, leader: number | undefined): Promise<void> {
+  let page: { close(): void } | undefined;
   try {
     const stopRequested = onceStopped(leader);
     // The service is loaded late, so that a wrong configuration is reported sooner.
     const { startApp } = await import("../app.ts");
+    const { startTelemetry } = await import("../telemetry/start-telemetry.ts");
     const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
     const shared = cluster.isWorker
@@ -57,7 +71,10 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
           siblings: joinSiblings(channel),
         }
       : {};
-    const app = await startApp(config, log, shared);
+    const telemetry = await startTelemetry(config.telemetry, log);
+    if (cluster.isWorker) answerMetrics(channel, telemetry.readMetrics);
+    else if (config.metricsListen !== undefined) page = await serveMetrics(config.metricsListen, telemetry.readMetrics);
+    const app = await startApp(config, log, { ...shared, telemetry });
     // Programs that renew certificates send this signal, which would end the process by default.
     if (config.tls !== undefined) process.on("SIGHUP", () => void app.reloadCertificates());
     // A single process is not watched: nobody here would start another, and its operator can ask /livez.
@@ -66,17 +83,20 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
     const reason = await stopRequested;
     log.info({ reason }, "draining");
     await app.stop();
+    await telemetry.stop(TELEMETRY_TIMEOUT_MS);
     log.info("stopped");
   } finally {
+    page?.close();
     // The channel to the primary would keep a worker alive that could not start, and nobody would replace it.
     if (cluster.isWorker) cluster.worker?.disconnect();
   }
 }
 
 /** Tries the port and the TLS files that this host must give. Throws ConfigError with all that are missing. */
-async function assertStartable({ listen, tls }: Config): Promise<void> {
-  const problem = await findListenProblem(listen);
-  const problems = problem === undefined ? [] : [problem];
+async function assertStartable({ listen, metricsListen, tls }: Config): Promise<void> {
+  const listened = await findListenProblem("SLUICE_LISTEN", listen);
+  const metrics = metricsListen && (await findListenProblem("SLUICE_METRICS_LISTEN", metricsListen));
+  const problems = [listened, metrics].filter((problem) => problem !== undefined);
   try {
     if (tls !== undefined) await readTlsFiles(tls);
   } catch (error) {
@@ -86,14 +106,14 @@ async function assertStartable({ listen, tls }: Config): Promise<void> {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-async function findListenProblem(listen: Config["listen"]): Promise<string | undefined> {
+async function findListenProblem(variable: string, listen: Config["listen"]): Promise<string | undefined> {
   const server = createServer();
   const code = await new Promise<string | undefined>((resolve) => {
     server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(listen, () => server.close(() => resolve(undefined)));
   });
   if (code === undefined) return undefined;
-  const name = `SLUICE_LISTEN is ${listen.host}:${listen.port}`;
+  const name = `${variable} is ${listen.host}:${listen.port}`;
   if (code === "EADDRINUSE") return `${name}, which another program listens on; stop that, or name another port`;
   if (code === "EACCES") return `${name}, which this user may not listen on; name a port above 1023`;
   return `${name}, which is no address of this host (${code}); name one that is, or 0.0.0.0 for all`;

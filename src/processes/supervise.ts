@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { RequestBuckets } from "../domain/limits/request-lender.ts";
 import { UploadSlots } from "../transfer/upload-slots.ts";
+import { askForMetrics, joinMetricsPages, type MetricsAddress, serveMetrics } from "./metrics-page.ts";
 import { onceStopped } from "./once-stopped.ts";
 import { RestartPace } from "./restart-pace.ts";
 import { closeUntakenConnection } from "./shared-port.ts";
@@ -19,6 +20,8 @@ export interface Supervision {
   logLevel: string;
   /** Whether the workers have certificates, which SIGHUP lets them read again; without, the signal ends the service. */
   hasCertificate: boolean;
+  /** Where Prometheus finds the metrics of all workers. */
+  metricsListen?: MetricsAddress | undefined;
   /** The process whose end stops this one, as a signal does. */
   leader?: number | undefined;
 }
@@ -46,10 +49,15 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   const slots = new UploadSlots(uploadsMax);
   const requests = new RequestBuckets();
   const waits = new Set<NodeJS.Timeout>();
+  const askers = new Set<() => Promise<string>>();
+  const page = supervision.metricsListen && (await serveMetrics(supervision.metricsListen, () => readAll(askers)));
   const fork = (pace: RestartPace) => {
     const worker = cluster.fork();
     lendSlots(slots, worker);
     lendRequests(requests, worker);
+    const askMetrics = askForMetrics(worker);
+    askers.add(askMetrics);
+    worker.once("exit", () => askers.delete(askMetrics));
     closeUntakenConnection(worker);
     // A message to a worker that has just been killed fails here, which affects nobody else.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a message did not reach a worker"));
@@ -81,12 +89,17 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   for (let i = 0; i < count; i++) fork(new RestartPace());
   const reason = await stopRequested;
   isStopping = true;
+  page?.close();
   for (const wait of waits) clearTimeout(wait);
   const workers = currentWorkers();
   log("info", { reason, workers: workers.length }, "stopping the workers");
   const timeoutMs = drainTimeoutMs + CLOSE_GRACE_MS;
   await Promise.all(workers.map((worker) => stopWorker(worker, { timeoutMs, log })));
   if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+async function readAll(askers: Iterable<() => Promise<string>>): Promise<string> {
+  return joinMetricsPages(await Promise.all([...askers].map((ask) => ask())));
 }
 
 function currentWorkers(): Worker[] {

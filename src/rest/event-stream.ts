@@ -1,11 +1,11 @@
 import type { DescMethodStreaming } from "@bufbuild/protobuf";
 import {
-  EventSchema,
   EventService,
   type WatchEventsRequest,
   type WatchEventsResponse,
 } from "../../gen/sluice/v1/event_service_pb.ts";
-import { assertAcceptable, toMessageJson } from "./answers.ts";
+import { assertAcceptable } from "./answers.ts";
+import { toEventJson } from "./event-json.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import type { Serve } from "./method-routes.ts";
 import { toRequestMessage } from "./request-message.ts";
@@ -51,5 +51,5 @@ function isNamed({ request }: RestCall): boolean {
 
 function toText({ event, cursor }: WatchEventsResponse): string {
   if (event === undefined) return `id: ${cursor}\n\n`;
-  return `id: ${cursor}\nevent: ${event.type}\ndata: ${JSON.stringify(toMessageJson(EventSchema, event))}\n\n`;
+  return `id: ${cursor}\nevent: ${event.type}\ndata: ${toEventJson(event)}\n\n`;
 }

@@ -4,10 +4,12 @@ import {
   type CreateDownloadUrlResponse,
   FileCommandService,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { assertDownloadName, toContentDisposition } from "../commands/files/create-download-url.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { requireReadable } from "../domain/files/readable-file.ts";
+import { nameCall } from "../rpc/calls/name-call.ts";
 import { answer } from "../rpc/listener/node-messages.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { chooseRange, type RangeChoice } from "./byte-range.ts";
@@ -49,6 +51,7 @@ export function createFileMedia(
     const query = parseMediaQuery(call.query);
     // The URL is signed for GET, so S3 would refuse a HEAD that follows the redirect: HEAD is answered here.
     if (query.redirect && call.request.method !== "HEAD") return await redirect(calls, call, query);
+    nameCall(FileQueryService.method.readFile);
     const caller = await authenticate((name) => headerOf(call.request, name), call.request.socket.remoteAddress);
     const options = { caller, position: positionOf(call.request), signal: call.signal };
     const { namespace, path } = nameOf(call);

@@ -3,7 +3,7 @@ import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError, type ErrorCode } from "../domain/errors.ts";
 import { type VisitLimits, VisitorLimits } from "../domain/limits/visitor-limits.ts";
 import type { LinkVisitor } from "../domain/links/link-repository.ts";
-import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
+import { type ErrorLog, noteFailure } from "../rpc/calls/error-interceptor.ts";
 import {
   answer,
   type NodeRequest,
@@ -11,6 +11,7 @@ import {
   type NodeResponse,
   pathOf,
 } from "../rpc/listener/node-messages.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
 import { headerOf } from "./rest-call.ts";
 
 /** Opens a link for a visitor. Without a visitor it only describes the link. */
@@ -57,6 +58,8 @@ export function createLinkRoute(
       return answerPage(request, response, { status: 405, text: "A link takes GET and HEAD only.", headers });
     }
     const userAgent = request.headers["user-agent"] ?? "";
+    const observed = currentCall();
+    if (observed !== undefined) observed.method = "OpenLink";
     const origin = { connectedFrom: request.socket.remoteAddress, forwardedFor: headerOf(request, "x-forwarded-for") };
     const visitor = { sourceAddress: toSourceAddress(origin, trustedProxies), userAgent };
     const signal = watchCaller(response);
@@ -96,7 +99,7 @@ function answerFailure(
   error: unknown,
   { request, response, log }: { request: NodeRequest; response: NodeResponse; log: ErrorLog },
 ): void {
-  logDefect(error, { log, method: "GET /l/" });
+  noteFailure(error, { log, method: "OpenLink" });
   const status = error instanceof DomainError ? TEMPORARY[error.code] : undefined;
   if (status === undefined) {
     answerPage(request, response, { status: 500, text: "Something is wrong here." });

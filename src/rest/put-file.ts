@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { CompleteUploadResponseSchema, UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { CreateUploadRequest } from "../commands/uploads/create-upload.ts";
 import { formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type File, toFileEtag } from "../domain/files/file.ts";
 import type { CallOptions } from "../rpc/calls/caller-context.ts";
+import { nameCall } from "../rpc/calls/name-call.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
@@ -27,6 +28,7 @@ export function createFilePut(
   const { authenticate, fileQueries, uploads, markCommit } = options;
   return async (call) => {
     const { request, signal } = call;
+    nameCall(UploadService.method.writeUpload);
     assertAcceptable(request, "application/json");
     assertNotEncoded(request);
     for (const [name] of call.query) {

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { WritePartResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { UploadService, WritePartResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import { PART_LIMITS } from "../rpc/calls/message-limits.ts";
+import { nameCall } from "../rpc/calls/name-call.ts";
 import { toByteRangeMessage } from "../rpc/messages/upload-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
@@ -22,6 +23,7 @@ import { headerOf, positionOf } from "./rest-call.ts";
 export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authenticate" | "uploads">): Serve {
   return async (call) => {
     const { request, arrival, signal, variables } = call;
+    nameCall(UploadService.method.writePart);
     assertAcceptable(request, "application/json");
     assertNotEncoded(request);
     const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);

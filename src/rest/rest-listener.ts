@@ -3,6 +3,7 @@ import { MessageArrival } from "../rpc/calls/message-arrival.ts";
 import { answer, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
 import { isSecurityHeader } from "../rpc/listener/security-headers.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
 import { toJsonText } from "./answers.ts";
 import { createDocumentation } from "./documentation.ts";
 import { endRequest } from "./end-request.ts";
@@ -55,8 +56,16 @@ function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): 
     ...methods,
     { httpMethod: "GET", template: FILE_TEMPLATE, serve: media },
     { httpMethod: "GET", template: EVENTS_TEMPLATE, serve: events },
-    { httpMethod: "PUT", template: FILE_TEMPLATE, serve: createFilePut(options) },
-    { httpMethod: "PUT", template: PART_TEMPLATE, serve: createPartPut(options) },
+    {
+      httpMethod: "PUT",
+      template: FILE_TEMPLATE,
+      serve: createFilePut(options),
+    },
+    {
+      httpMethod: "PUT",
+      template: PART_TEMPLATE,
+      serve: createPartPut(options),
+    },
   ];
 }
 
@@ -103,6 +112,11 @@ function answerProblem(
   { request, response, signal, log }: Pick<RestCall, "request" | "response" | "signal"> & { log: ErrorLog },
 ): void {
   const isRefusal = error instanceof RestRefusal;
+  if (isRefusal)
+    currentCall()?.fail({
+      code: error.reason === "ETAG_MISMATCH" ? "failed_precondition" : "invalid_argument",
+      reason: error.reason,
+    });
   const shown = isRefusal ? error : translateError(error, { log, signal, method: `${request.method} ${PREFIX}` });
   const { problem, headers } = toProblem(shown);
   if (response.headersSent || response.destroyed) {

@@ -21,6 +21,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
@@ -40,6 +41,7 @@ export interface BoundFunctions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
 }
 
@@ -78,7 +80,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events, audit }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -97,6 +99,7 @@ export function authorizeFunctions(
     fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
     events: authorizeEvents(events, authority),
+    subscriptions: authorizeAll(subscriptions, gate),
     audit: authorizeAll(audit, gate),
   };
 }
@@ -220,6 +223,7 @@ class Gate {
     const { namespace } = request;
     if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
     if (at === "place") return toPlace(namespace, request);
+    if (at === "namespace") return toWhole(namespace);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
@@ -261,6 +265,13 @@ function toPlace(namespace: string, { place = "" }: Request): Subject {
   const message = `an upload token for ${showPlace(path)} in namespace ${namespace} needs the role writer at all of these paths; ask an admin of the namespace for it`;
   const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
   return { namespace, path, toNotFound };
+}
+
+/** What is about all events of a namespace, whatever their paths. */
+function toWhole(namespace: string): Subject {
+  const message = `subscriptions of namespace ${namespace} need the role admin in all of it, because they tell all of its events; ask an admin of the namespace for it`;
+  const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
+  return { namespace, path: "", toNotFound };
 }
 
 /** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */

@@ -2,7 +2,8 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { type ErrorLog, logDefect } from "./calls/error-interceptor.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
+import { type ErrorLog, noteFailure, toCallFailure } from "./calls/error-interceptor.ts";
 import { MessageArrival } from "./calls/message-arrival.ts";
 import { type MessageLimits, messageLimitsOf } from "./calls/message-limits.ts";
 import { explainProtocolErrors } from "./calls/protocol-errors.ts";
@@ -45,7 +46,7 @@ export function createConnectListener(
     }
     if (!namesHost(request)) return answerNoHost(request, response);
     serve(handler, { request, response, limits }).catch((error: unknown) => {
-      logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
+      noteFailure(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();
     });
   };
@@ -138,4 +139,7 @@ async function answer(
     ? { ...explained, body: whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall }) }
     : explained;
   await universalResponseToNodeResponse(taken, response);
+  // What Connect itself refuses, no interceptor has seen.
+  const status = Number(explained.trailer?.get("grpc-status") ?? explained.header?.get("grpc-status") ?? 0);
+  if (status !== 0) currentCall()?.fail(toCallFailure(status));
 }

@@ -26,6 +26,7 @@ interface Request {
   place?: string;
   uploadId?: string;
   linkId?: string;
+  subscriptionId?: string;
   requestId?: string;
   create?: Request;
 }
@@ -56,13 +57,14 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
   return {
     uploads: recordAll(uploads, recording),
     fileQueries: recordAll(fileQueries, recording),
     fileCommands: recordAll(fileCommands, recording),
     namespaces: recordAll(namespaces, recording),
     events: recordAll(events, recording),
+    subscriptions: recordAll(subscriptions, recording),
     audit: recordAll(audit, recording),
   };
 }
@@ -198,10 +200,16 @@ function toEntry(
   };
 }
 
-function toResource(method: RecordedMethod, { uploadId, linkId, path }: Request, file: File | undefined): Resource {
+function toResource(
+  method: RecordedMethod,
+  { uploadId, linkId, subscriptionId, path }: Request,
+  file: File | undefined,
+): Resource {
+  const toId = (text: string) => (isUuid(text) ? text.toLowerCase() : undefined);
   if (OF_PREFIX.has(method)) return { kind: "prefix" };
-  if (uploadId !== undefined) return { kind: "upload", id: isUuid(uploadId) ? uploadId.toLowerCase() : undefined };
-  if (linkId !== undefined) return { kind: "link", id: isUuid(linkId) ? linkId.toLowerCase() : undefined };
+  if (uploadId !== undefined) return { kind: "upload", id: toId(uploadId) };
+  if (linkId !== undefined) return { kind: "link", id: toId(linkId) };
+  if (subscriptionId !== undefined) return { kind: "subscription", id: toId(subscriptionId) };
   if (file !== undefined) return { kind: "file", id: file.fileId, generation: file.generation };
   return { kind: path === undefined ? "namespace" : "file" };
 }

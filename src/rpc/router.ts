@@ -36,6 +36,7 @@ import { createNamespaceService, type NamespaceFunctions } from "./services/name
 import { answerProbe } from "./services/probes.ts";
 import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
+import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import { createUploadService, type UploadFunctions } from "./services/upload-service.ts";
 
 /** Everything that the API is made of. */
@@ -45,6 +46,7 @@ export interface ApiOptions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   configurations: ConfigurationFunctions;
   /**
@@ -151,7 +153,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
-    .service(EventService, createEventService(options.events), gates.call)
+    .service(EventService, createEventService(options.events, options.subscriptions), gates.call)
     .service(AuditService, createAuditService(options.audit), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)

@@ -6,6 +6,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
@@ -109,6 +110,15 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
 
 /** A watch has limits of its own. */
 const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
+/** A namespace has few subscriptions. */
+const SUBSCRIPTION_CLASSES: WorkClasses<SubscriptionFunctions> = {
+  createSubscription: "commands",
+  getSubscription: "lookups",
+  listSubscriptions: "lookups",
+  updateSubscription: "commands",
+  deleteSubscription: "commands",
+  redeliverEvents: "commands",
+};
 /** A page of entries reads as many as a filtered read does. */
 const AUDIT_CLASSES: WorkClasses<AuditFunctions> = {
   listAuditEntries: "filtered reads",
@@ -128,6 +138,7 @@ export interface ApiFunctions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
 }
 
@@ -136,13 +147,14 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
     namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
     events: limitFunctions(events, EVENT_CLASSES, limiters),
+    subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
   };
 }

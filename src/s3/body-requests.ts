@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { HeadBucketCommand, type S3Client } from "@aws-sdk/client-s3";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { Connections } from "./connections.ts";
+import { inRequestSpan } from "./request-span.ts";
 import { fromBase64Crc32, type StreamedBody } from "./streamed-body.ts";
 
 /** The address of a bucket, from the SDK's endpoint rules. */
@@ -73,6 +74,12 @@ export class BodyRequests {
     body: StreamedBody,
     signal: AbortSignal,
   ): Promise<PutAnswer> {
+    const partNumber = target.query.partNumber;
+    const operation = partNumber === undefined ? "PutObject" : "UploadPart";
+    return await inRequestSpan(operation, { bucket: target.bucket, partNumber }, () => this.#put(target, body, signal));
+  }
+
+  async #put(target: Parameters<BodyRequests["put"]>[0], body: StreamedBody, signal: AbortSignal): Promise<PutAnswer> {
     const { protocol, hostname, port, pathPrefix } = await this.#addressOf(target.bucket);
     const path = pathPrefix + target.key.split("/").map(escapeUri).join("/");
     const { query } = target;

@@ -1,6 +1,7 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Connections } from "./connections.ts";
+import { inRequestSpan } from "./request-span.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
 /** The place of S3. */
@@ -49,7 +50,21 @@ export function createS3Client(
     }),
   });
   signByClock(client, clock);
+  traceRequests(client);
   return client;
+}
+
+/** Each request is a span, where its trace is recorded. */
+function traceRequests(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName = "Request" }) =>
+      (args) => {
+        const { Bucket: bucket } = args.input as { Bucket?: string };
+        return inRequestSpan(commandName.replace(/Command$/, ""), { bucket }, () => next(args));
+      },
+    // Around what parses the answer, so that refusals are seen, and behind what makes a command no request at all.
+    { step: "deserialize", priority: "high", name: "sluiceSpan" },
+  );
 }
 
 /** Signs by S3's clock, and learns that clock from every answer, refusals included. */

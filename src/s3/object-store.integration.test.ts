@@ -3,13 +3,15 @@ import { expect } from "chai";
 import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/object-store-subject.ts";
+import { createBucket } from "../testing/rigs/s3-judge.ts";
 import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {
   const { endpoint, stop } = await startDevS3({ buckets: ["bucket", "versioned"] });
   await keepVersions(endpoint, "versioned");
-  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned" };
+  await createBucket({ ...endpoint, bucket: "locked" }, { hasObjectLock: true });
+  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned", lockedBucket: "locked" };
 });
 
 describe("createObjectStore", () => {

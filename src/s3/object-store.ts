@@ -15,6 +15,7 @@ import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { checkBucket, readBucketRegion } from "./bucket-region.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
+import { setLegalHold } from "./legal-hold.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { OneShotBody } from "./one-shot-body.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
@@ -133,6 +134,8 @@ export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore
     delete: (bucket, key, { versionId } = {}) => deleteObject(at(bucket), bucket, { key, versionId }),
 
     deleteVersions: (bucket, key) => deleteVersions(at(bucket), bucket, key),
+
+    setLegalHold: (bucket, key, options) => setLegalHold(at(bucket), bucket, { key, ...options }),
 
     async presignDownload(bucket, key, { versionId, lifetimeMs, contentType, contentDisposition }) {
       const command = new GetObjectCommand({

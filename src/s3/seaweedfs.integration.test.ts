@@ -9,5 +9,7 @@ objectStoreContract("createObjectStore on SeaweedFS", async () => {
   const { endpoint, stop } = judge;
   await createBucket({ ...endpoint, bucket: "versioned" });
   await keepVersions(endpoint, "versioned");
-  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned", unable: SEAWEEDFS_UNABLE };
+  await createBucket({ ...endpoint, bucket: "locked" }, { hasObjectLock: true });
+  const buckets = { versionedBucket: "versioned", lockedBucket: "locked" };
+  return { ...createS3Subject(endpoint, stop), ...buckets, unable: SEAWEEDFS_UNABLE };
 });

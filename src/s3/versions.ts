@@ -1,4 +1,5 @@
 import { DeleteObjectCommand, HeadObjectCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
+import { compareBytes } from "../domain/access/path-scope.ts";
 import type { ObjectVersion } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
 import { toS3Answer, toS3Failure } from "./errors.ts";
@@ -8,10 +9,10 @@ import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 export async function listVersions(
   access: S3Access,
   bucket: string,
-  options: { keyPrefix: string; after?: string | undefined; pageMax: number },
+  options: { keyPrefix: string; after?: string | undefined; afterKey?: string | undefined; pageMax: number },
 ): Promise<{ versions: ObjectVersion[]; next: string | undefined }> {
-  const { keyPrefix, after, pageMax } = options;
-  const [keyMarker, idMarker] = parseMarkers(after);
+  const { keyPrefix, after, afterKey, pageMax } = options;
+  const [keyMarker = afterKey, idMarker] = parseMarkers(after);
   const command = new ListObjectVersionsCommand({
     Bucket: bucket,
     Prefix: keyPrefix,
@@ -24,10 +25,17 @@ export async function listVersions(
     what: "listing versions",
     send: () => access.client.send(command),
   });
-  const versions = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key = "", VersionId }) => ({
-    key: Key,
-    versionId: VersionId ?? "null",
-  }));
+  const marks = (page.DeleteMarkers ?? []).map((mark) => ({ ...mark, Size: 0, isDeleteMarker: true }));
+  const versions = [...(page.Versions ?? []).map((version) => ({ ...version, isDeleteMarker: false })), ...marks]
+    .map(({ Key = "", VersionId = "null", Size = 0, LastModified = new Date(0), isDeleteMarker }) => ({
+      key: Key,
+      versionId: VersionId,
+      sizeBytes: Size,
+      lastModified: LastModified,
+      isDeleteMarker,
+    }))
+    // A page tells its marks behind its versions.
+    .sort((a, b) => compareBytes(a.key, b.key));
   const next: PageMarkers | undefined =
     page.IsTruncated === true ? [page.NextKeyMarker, page.NextVersionIdMarker] : undefined;
   return { versions, next: toNextPage(next, after) };

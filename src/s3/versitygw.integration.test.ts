@@ -9,5 +9,7 @@ objectStoreContract("createObjectStore on versitygw", async () => {
   const { endpoint, stop } = gateway;
   await createBucket({ ...endpoint, bucket: "versioned" });
   await keepVersions(endpoint, "versioned");
-  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned", unable: VERSITYGW_UNABLE };
+  await createBucket({ ...endpoint, bucket: "locked" }, { hasObjectLock: true });
+  const buckets = { versionedBucket: "versioned", lockedBucket: "locked" };
+  return { ...createS3Subject(endpoint, stop), ...buckets, unable: VERSITYGW_UNABLE };
 });

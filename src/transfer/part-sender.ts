@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { beginMultipart, explainLost, isLost } from "../commands/uploads/multipart-upload.ts";
 import { beginPutAttempt } from "../commands/uploads/put-attempt.ts";
 import type { PutAck } from "../commands/uploads/written-bytes.ts";
@@ -50,6 +51,8 @@ export class PartSender implements PartOwner {
   /** How fast the last whole part came. */
   #bytesPerMs: number | undefined;
   #failure: Error | undefined;
+  /** Runs its argument as a part of the call: the events of a stream come outside of it. */
+  readonly #inCall = AsyncLocalStorage.snapshot();
 
   constructor(access: TransferAccess, writer: GrantedWriter, events: TransferEvents) {
     this.access = access;
@@ -103,6 +106,10 @@ export class PartSender implements PartOwner {
   prepare(partNumber: number, { isOwed }: { isOwed: boolean } = { isOwed: false }): boolean {
     if (this.#readiness.kind === "prepared") return true;
     if (this.#readiness.kind !== "idle" || this.isOver) return false;
+    return this.#inCall(() => this.#prepare(partNumber, isOwed));
+  }
+
+  #prepare(partNumber: number, isOwed: boolean): boolean {
     if (this.recorder.parts.has(partNumber)) return this.#setPrepared(undefined);
     const { refusal } = this.recorder;
     // Without a part that is owed, earlier ones could not be recorded.
@@ -118,6 +125,10 @@ export class PartSender implements PartOwner {
 
   /** Opens a part that `prepare` said is ready. */
   open(partNumber: number): Part {
+    return this.#inCall(() => this.#open(partNumber));
+  }
+
+  #open(partNumber: number): Part {
     const permit = this.#readiness.kind === "prepared" ? this.#readiness.permit : undefined;
     this.#readiness = IDLE;
     const durable = this.recorder.parts.get(partNumber);

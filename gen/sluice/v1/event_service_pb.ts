@@ -2,18 +2,18 @@
 // @generated from file sluice/v1/event_service.proto (package sluice.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/event_service.proto.
  */
 export const file_sluice_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvZXZlbnRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIvEBCgVFdmVudBIKCgJpZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEwoLc3BlY3ZlcnNpb24YAyABKAkSDAoEdHlwZRgEIAEoCRIUCgdzdWJqZWN0GAUgASgJSACIAQESKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZGF0YWNvbnRlbnR0eXBlGAcgASgJEhAKCHNlcXVlbmNlGAggASgDEg4KBmN1cnNvchgJIAEoCRIiCgRkYXRhGAogASgLMhQuc2x1aWNlLnYxLkV2ZW50RGF0YUIKCghfc3ViamVjdCLTAQoJRXZlbnREYXRhEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhMKC3NvdXJjZV9wYXRoGAMgASgJEhQKB2ZpbGVfaWQYBCABKAlIAIgBARIXCgpnZW5lcmF0aW9uGAUgASgDSAGIAQESFgoJdXBsb2FkX2lkGAYgASgJSAKIAQESFAoHbGlua19pZBgHIAEoCUgDiAEBQgoKCF9maWxlX2lkQg0KC19nZW5lcmF0aW9uQgwKCl91cGxvYWRfaWRCCgoIX2xpbmtfaWQibQoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmN1cnNvchgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSDQoFdHlwZXMYBCADKAkSEwoLcGF0aF9wcmVmaXgYBSABKAkiWAoSTGlzdEV2ZW50c1Jlc3BvbnNlEiAKBmV2ZW50cxgBIAMoCzIQLnNsdWljZS52MS5FdmVudBIOCgZjdXJzb3IYAiABKAkSEAoIaGFzX21vcmUYAyABKAgibQoSV2F0Y2hFdmVudHNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZjdXJzb3IYAiABKAkSEAoIb25seV9uZXcYAyABKAgSDQoFdHlwZXMYBCADKAkSEwoLcGF0aF9wcmVmaXgYBSABKAkiRgoTV2F0Y2hFdmVudHNSZXNwb25zZRIfCgVldmVudBgBIAEoCzIQLnNsdWljZS52MS5FdmVudBIOCgZjdXJzb3IYAiABKAkyhQIKDEV2ZW50U2VydmljZRJ0CgpMaXN0RXZlbnRzEhwuc2x1aWNlLnYxLkxpc3RFdmVudHNSZXF1ZXN0Gh0uc2x1aWNlLnYxLkxpc3RFdmVudHNSZXNwb25zZSIpgtPkkwIjEiEvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9ldmVudHMSfwoLV2F0Y2hFdmVudHMSHS5zbHVpY2UudjEuV2F0Y2hFdmVudHNSZXF1ZXN0Gh4uc2x1aWNlLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UiL4LT5JMCKRInL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZXZlbnRzOndhdGNoMAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch1zbHVpY2UvdjEvZXZlbnRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIvEBCgVFdmVudBIKCgJpZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEwoLc3BlY3ZlcnNpb24YAyABKAkSDAoEdHlwZRgEIAEoCRIUCgdzdWJqZWN0GAUgASgJSACIAQESKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZGF0YWNvbnRlbnR0eXBlGAcgASgJEhAKCHNlcXVlbmNlGAggASgDEg4KBmN1cnNvchgJIAEoCRIiCgRkYXRhGAogASgLMhQuc2x1aWNlLnYxLkV2ZW50RGF0YUIKCghfc3ViamVjdCLTAQoJRXZlbnREYXRhEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhMKC3NvdXJjZV9wYXRoGAMgASgJEhQKB2ZpbGVfaWQYBCABKAlIAIgBARIXCgpnZW5lcmF0aW9uGAUgASgDSAGIAQESFgoJdXBsb2FkX2lkGAYgASgJSAKIAQESFAoHbGlua19pZBgHIAEoCUgDiAEBQgoKCF9maWxlX2lkQg0KC19nZW5lcmF0aW9uQgwKCl91cGxvYWRfaWRCCgoIX2xpbmtfaWQibQoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmN1cnNvchgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSDQoFdHlwZXMYBCADKAkSEwoLcGF0aF9wcmVmaXgYBSABKAkiWAoSTGlzdEV2ZW50c1Jlc3BvbnNlEiAKBmV2ZW50cxgBIAMoCzIQLnNsdWljZS52MS5FdmVudBIOCgZjdXJzb3IYAiABKAkSEAoIaGFzX21vcmUYAyABKAgibQoSV2F0Y2hFdmVudHNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZjdXJzb3IYAiABKAkSEAoIb25seV9uZXcYAyABKAgSDQoFdHlwZXMYBCADKAkSEwoLcGF0aF9wcmVmaXgYBSABKAkiRgoTV2F0Y2hFdmVudHNSZXNwb25zZRIfCgVldmVudBgBIAEoCzIQLnNsdWljZS52MS5FdmVudBIOCgZjdXJzb3IYAiABKAki4wQKDFN1YnNjcmlwdGlvbhIRCgluYW1lc3BhY2UYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEhUKC3dlYmhvb2tfdXJsGAMgASgJSAASFwoNZXZlbnRfYnVzX2FybhgEIAEoCUgAEg0KBXR5cGVzGAUgAygJEhMKC3BhdGhfcHJlZml4GAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoFc3RhdGUYCSABKA4yHC5zbHVpY2UudjEuU3Vic2NyaXB0aW9uU3RhdGUSNAoKZW5kX3JlYXNvbhgKIAEoDjIgLnNsdWljZS52MS5TdWJzY3JpcHRpb25FbmRSZWFzb24SLgoKc3RhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY3Vyc29yGAwgASgJEjEKDXByb2dyZXNzX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2ZhaWxpbmcYDiABKAsyGi5zbHVpY2UudjEuRGVsaXZlcnlGYWlsaW5nEi4KCmxhcHNlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKFmZvcm1lcl9zZWNyZXRfZW5kX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGRlYWRfbGV0dGVycxgRIAEoA0IKCghyZWNlaXZlciLCAQoPRGVsaXZlcnlGYWlsaW5nEhAKCGZhaWx1cmVzGAEgASgFEi4KCnNpbmNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbmV4dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwcm9ibGVtGAUgASgJIpABCgpEZWFkTGV0dGVyEhAKCGV2ZW50X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEhAKCGZhaWx1cmVzGAMgASgFEg8KB3Byb2JsZW0YBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaXNfd2FudGVkGAYgASgIIrIBChlDcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhUKC3dlYmhvb2tfdXJsGAMgASgJSAASFwoNZXZlbnRfYnVzX2FybhgEIAEoCUgAEg0KBXR5cGVzGAUgAygJEhMKC3BhdGhfcHJlZml4GAYgASgJEg4KBmN1cnNvchgHIAEoCUIKCghyZWNlaXZlciJbChpDcmVhdGVTdWJzY3JpcHRpb25SZXNwb25zZRItCgxzdWJzY3JpcHRpb24YASABKAsyFy5zbHVpY2UudjEuU3Vic2NyaXB0aW9uEg4KBnNlY3JldBgCIAEoCSJEChZHZXRTdWJzY3JpcHRpb25SZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkidQoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USLQoMc3Vic2NyaXB0aW9uGAEgASgLMhcuc2x1aWNlLnYxLlN1YnNjcmlwdGlvbhIrCgxkZWFkX2xldHRlcnMYAiADKAsyFS5zbHVpY2UudjEuRGVhZExldHRlciItChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIksKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USLgoNc3Vic2NyaXB0aW9ucxgBIAMoCzIXLnNsdWljZS52MS5TdWJzY3JpcHRpb24inAEKGVVwZGF0ZVN1YnNjcmlwdGlvblJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgJEisKBXN0YXRlGAQgASgOMhwuc2x1aWNlLnYxLlN1YnNjcmlwdGlvblN0YXRlEhIKCm5ld19zZWNyZXQYBSABKAgiWwoaVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLQoMc3Vic2NyaXB0aW9uGAEgASgLMhcuc2x1aWNlLnYxLlN1YnNjcmlwdGlvbhIOCgZzZWNyZXQYAiABKAkiRwoZRGVsZXRlU3Vic2NyaXB0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJIhwKGkRlbGV0ZVN1YnNjcmlwdGlvblJlc3BvbnNlIqYBChZSZWRlbGl2ZXJFdmVudHNSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgDIAEoCRIWCgxkZWFkX2xldHRlcnMYBCABKAhIABIWCgxhZnRlcl9jdXJzb3IYBSABKAlIABISCghvbmx5X25ldxgGIAEoCEgAQggKBmV2ZW50cyJIChdSZWRlbGl2ZXJFdmVudHNSZXNwb25zZRItCgxzdWJzY3JpcHRpb24YASABKAsyFy5zbHVpY2UudjEuU3Vic2NyaXB0aW9uKpIBChFTdWJzY3JpcHRpb25TdGF0ZRIiCh5TVUJTQ1JJUFRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIdChlTVUJTQ1JJUFRJT05fU1RBVEVfQUNUSVZFEAESHQoZU1VCU0NSSVBUSU9OX1NUQVRFX1BBVVNFRBACEhsKF1NVQlNDUklQVElPTl9TVEFURV9ERUFEEAMqsAEKFVN1YnNjcmlwdGlvbkVuZFJlYXNvbhInCiNTVUJTQ1JJUFRJT05fRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHFNVQlNDUklQVElPTl9FTkRfUkVBU09OX0dPTkUQARIiCh5TVUJTQ1JJUFRJT05fRU5EX1JFQVNPTl9MQVBTRUQQAhIoCiRTVUJTQ1JJUFRJT05fRU5EX1JFQVNPTl9FVkVOVFNfUkVTRVQQAzLPCQoMRXZlbnRTZXJ2aWNlEnQKCkxpc3RFdmVudHMSHC5zbHVpY2UudjEuTGlzdEV2ZW50c1JlcXVlc3QaHS5zbHVpY2UudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIimC0+STAiMSIS92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2V2ZW50cxJ/CgtXYXRjaEV2ZW50cxIdLnNsdWljZS52MS5XYXRjaEV2ZW50c1JlcXVlc3QaHi5zbHVpY2UudjEuV2F0Y2hFdmVudHNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9ldmVudHM6d2F0Y2gwARKWAQoSQ3JlYXRlU3Vic2NyaXB0aW9uEiQuc2x1aWNlLnYxLkNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJS5zbHVpY2UudjEuQ3JlYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiM4LT5JMCLToBKiIoL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucxKcAQoPR2V0U3Vic2NyaXB0aW9uEiEuc2x1aWNlLnYxLkdldFN1YnNjcmlwdGlvblJlcXVlc3QaIi5zbHVpY2UudjEuR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2UiQoLT5JMCPBI6L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKQAQoRTGlzdFN1YnNjcmlwdGlvbnMSIy5zbHVpY2UudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GiQuc2x1aWNlLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiMILT5JMCKhIoL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucxKoAQoSVXBkYXRlU3Vic2NyaXB0aW9uEiQuc2x1aWNlLnYxLlVwZGF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJS5zbHVpY2UudjEuVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiRYLT5JMCPzoBKjI6L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKlAQoSRGVsZXRlU3Vic2NyaXB0aW9uEiQuc2x1aWNlLnYxLkRlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJS5zbHVpY2UudjEuRGVsZXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiQoLT5JMCPCo6L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKpAQoPUmVkZWxpdmVyRXZlbnRzEiEuc2x1aWNlLnYxLlJlZGVsaXZlckV2ZW50c1JlcXVlc3QaIi5zbHVpY2UudjEuUmVkZWxpdmVyRXZlbnRzUmVzcG9uc2UiT4LT5JMCSToBKiJEL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpyZWRlbGl2ZXJiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Something that has changed, with the attributes of CloudEvents 1.0. As JSON, it is an event in the JSON format of CloudEvents.
@@ -325,6 +325,757 @@ export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__P
   messageDesc(file_sluice_v1_event_service, 5);
 
 /**
+ * The events of a namespace that one receiver gets: each at least once, in their order.
+ *
+ * @generated from message sluice.v1.Subscription
+ */
+export type Subscription = Message<"sluice.v1.Subscription"> & {
+  /**
+   * Name of the namespace.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUIDv7 of the subscription: newer ones have greater ids.
+   *
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * Who receives the events.
+   *
+   * @generated from oneof sluice.v1.Subscription.receiver
+   */
+  receiver: {
+    /**
+     * URL that each event is posted to.
+     *
+     * @generated from field: string webhook_url = 3;
+     */
+    value: string;
+    case: "webhookUrl";
+  } | {
+    /**
+     * ARN of a bus of EventBridge.
+     *
+     * @generated from field: string event_bus_arn = 4;
+     */
+    value: string;
+    case: "eventBusArn";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Types of the events; all when there are none.
+   *
+   * @generated from field: repeated string types = 5;
+   */
+  types: string[];
+
+  /**
+   * Beginning of the paths of the events; all when empty.
+   *
+   * @generated from field: string path_prefix = 6;
+   */
+  pathPrefix: string;
+
+  /**
+   * Principal that made the subscription.
+   *
+   * @generated from field: string principal = 7;
+   */
+  principal: string;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * Whether events are delivered.
+   *
+   * @generated from field: sluice.v1.SubscriptionState state = 9;
+   */
+  state: SubscriptionState;
+
+  /**
+   * Why the service has ended the subscription; unspecified unless the state is DEAD.
+   *
+   * @generated from field: sluice.v1.SubscriptionEndReason end_reason = 10;
+   */
+  endReason: SubscriptionEndReason;
+
+  /**
+   * Since when it is in this state.
+   *
+   * @generated from field: google.protobuf.Timestamp state_time = 11;
+   */
+  stateTime?: Timestamp | undefined;
+
+  /**
+   * Cursor of the last event that was delivered, or became a dead letter.
+   *
+   * @generated from field: string cursor = 12;
+   */
+  cursor: string;
+
+  /**
+   * When an event was delivered last, or there was none to deliver.
+   *
+   * @generated from field: google.protobuf.Timestamp progress_time = 13;
+   */
+  progressTime?: Timestamp | undefined;
+
+  /**
+   * How the deliveries fail; absent while all goes well.
+   *
+   * @generated from field: sluice.v1.DeliveryFailing failing = 14;
+   */
+  failing?: DeliveryFailing | undefined;
+
+  /**
+   * When the subscription ends unless an event is delivered before, or it is made active; absent while all goes well.
+   *
+   * @generated from field: google.protobuf.Timestamp lapse_time = 15;
+   */
+  lapseTime?: Timestamp | undefined;
+
+  /**
+   * Until when the secret before the present one signs as well; absent when there is none.
+   *
+   * @generated from field: google.protobuf.Timestamp former_secret_end_time = 16;
+   */
+  formerSecretEndTime?: Timestamp | undefined;
+
+  /**
+   * Number of dead letters: events that the receiver does not take.
+   *
+   * @generated from field: int64 dead_letters = 17;
+   */
+  deadLetters: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.Subscription.
+ * Use `create(SubscriptionSchema)` to create a new message.
+ */
+export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 6);
+
+/**
+ * How the deliveries of a subscription fail.
+ *
+ * @generated from message sluice.v1.DeliveryFailing
+ */
+export type DeliveryFailing = Message<"sluice.v1.DeliveryFailing"> & {
+  /**
+   * Failures of the present event in a row.
+   *
+   * @generated from field: int32 failures = 1;
+   */
+  failures: number;
+
+  /**
+   * Since when nothing was delivered.
+   *
+   * @generated from field: google.protobuf.Timestamp since_time = 2;
+   */
+  sinceTime?: Timestamp | undefined;
+
+  /**
+   * When the last try was.
+   *
+   * @generated from field: google.protobuf.Timestamp last_time = 3;
+   */
+  lastTime?: Timestamp | undefined;
+
+  /**
+   * When the next try is.
+   *
+   * @generated from field: google.protobuf.Timestamp next_time = 4;
+   */
+  nextTime?: Timestamp | undefined;
+
+  /**
+   * Why the last try has failed, as a sentence.
+   *
+   * @generated from field: string problem = 5;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message sluice.v1.DeliveryFailing.
+ * Use `create(DeliveryFailingSchema)` to create a new message.
+ */
+export const DeliveryFailingSchema: GenMessage<DeliveryFailing> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 7);
+
+/**
+ * An event that the receiver did not take for a day; the events behind it were delivered without it.
+ *
+ * @generated from message sluice.v1.DeadLetter
+ */
+export type DeadLetter = Message<"sluice.v1.DeadLetter"> & {
+  /**
+   * UUID of the event.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * Place of the event in the order of the events.
+   *
+   * @generated from field: int64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * How often it was tried.
+   *
+   * @generated from field: int32 failures = 3;
+   */
+  failures: number;
+
+  /**
+   * Why the last try has failed, as a sentence.
+   *
+   * @generated from field: string problem = 4;
+   */
+  problem: string;
+
+  /**
+   * When it became a dead letter.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 5;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Whether it is about to be sent again.
+   *
+   * @generated from field: bool is_wanted = 6;
+   */
+  isWanted: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.DeadLetter.
+ * Use `create(DeadLetterSchema)` to create a new message.
+ */
+export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 8);
+
+/**
+ * Request of CreateSubscription.
+ *
+ * @generated from message sluice.v1.CreateSubscriptionRequest
+ */
+export type CreateSubscriptionRequest = Message<"sluice.v1.CreateSubscriptionRequest"> & {
+  /**
+   * UUID that makes the call repeatable for 24 hours. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the events. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Who receives the events. Required.
+   *
+   * @generated from oneof sluice.v1.CreateSubscriptionRequest.receiver
+   */
+  receiver: {
+    /**
+     * URL that each event is posted to, by https, with port 443 or one from 1,024 on; at most 2,000 characters, without user, password
+     * and fragment. Its host must have public addresses alone, unless SLUICE_WEBHOOK_NETWORKS names others.
+     *
+     * @generated from field: string webhook_url = 3;
+     */
+    value: string;
+    case: "webhookUrl";
+  } | {
+    /**
+     * ARN of a bus of EventBridge, one of SLUICE_EVENT_BUSES.
+     *
+     * @generated from field: string event_bus_arn = 4;
+     */
+    value: string;
+    case: "eventBusArn";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Types of the wanted events, at most 20; all when there are none.
+   *
+   * @generated from field: repeated string types = 5;
+   */
+  types: string[];
+
+  /**
+   * Beginning of the paths of the wanted events, at most 1,024 bytes; all when empty. With one, events of the namespace itself are left
+   * out.
+   *
+   * @generated from field: string path_prefix = 6;
+   */
+  pathPrefix: string;
+
+  /**
+   * Cursor of an event or answer: the events behind it are delivered. Empty for those that happen from now on.
+   *
+   * @generated from field: string cursor = 7;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateSubscriptionRequest.
+ * Use `create(CreateSubscriptionRequestSchema)` to create a new message.
+ */
+export const CreateSubscriptionRequestSchema: GenMessage<CreateSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 9);
+
+/**
+ * Response of CreateSubscription.
+ *
+ * @generated from message sluice.v1.CreateSubscriptionResponse
+ */
+export type CreateSubscriptionResponse = Message<"sluice.v1.CreateSubscriptionResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: sluice.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+
+  /**
+   * The secret that signs requests to a webhook, "whsec_" and base64, by Standard Webhooks. It is shown only now; empty for a bus.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateSubscriptionResponse.
+ * Use `create(CreateSubscriptionResponseSchema)` to create a new message.
+ */
+export const CreateSubscriptionResponseSchema: GenMessage<CreateSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 10);
+
+/**
+ * Request of GetSubscription.
+ *
+ * @generated from message sluice.v1.GetSubscriptionRequest
+ */
+export type GetSubscriptionRequest = Message<"sluice.v1.GetSubscriptionRequest"> & {
+  /**
+   * Namespace of the subscription. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the subscription. Required.
+   *
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetSubscriptionRequest.
+ * Use `create(GetSubscriptionRequestSchema)` to create a new message.
+ */
+export const GetSubscriptionRequestSchema: GenMessage<GetSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 11);
+
+/**
+ * Response of GetSubscription.
+ *
+ * @generated from message sluice.v1.GetSubscriptionResponse
+ */
+export type GetSubscriptionResponse = Message<"sluice.v1.GetSubscriptionResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: sluice.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+
+  /**
+   * Its dead letters, the oldest 100.
+   *
+   * @generated from field: repeated sluice.v1.DeadLetter dead_letters = 2;
+   */
+  deadLetters: DeadLetter[];
+};
+
+/**
+ * Describes the message sluice.v1.GetSubscriptionResponse.
+ * Use `create(GetSubscriptionResponseSchema)` to create a new message.
+ */
+export const GetSubscriptionResponseSchema: GenMessage<GetSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 12);
+
+/**
+ * Request of ListSubscriptions.
+ *
+ * @generated from message sluice.v1.ListSubscriptionsRequest
+ */
+export type ListSubscriptionsRequest = Message<"sluice.v1.ListSubscriptionsRequest"> & {
+  /**
+   * Namespace of the subscriptions. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListSubscriptionsRequest.
+ * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
+ */
+export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 13);
+
+/**
+ * Response of ListSubscriptions.
+ *
+ * @generated from message sluice.v1.ListSubscriptionsResponse
+ */
+export type ListSubscriptionsResponse = Message<"sluice.v1.ListSubscriptionsResponse"> & {
+  /**
+   * All of them.
+   *
+   * @generated from field: repeated sluice.v1.Subscription subscriptions = 1;
+   */
+  subscriptions: Subscription[];
+};
+
+/**
+ * Describes the message sluice.v1.ListSubscriptionsResponse.
+ * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
+ */
+export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 14);
+
+/**
+ * Request of UpdateSubscription.
+ *
+ * @generated from message sluice.v1.UpdateSubscriptionRequest
+ */
+export type UpdateSubscriptionRequest = Message<"sluice.v1.UpdateSubscriptionRequest"> & {
+  /**
+   * UUID that makes the call repeatable for 24 hours. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the subscription. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the subscription. Required.
+   *
+   * @generated from field: string subscription_id = 3;
+   */
+  subscriptionId: string;
+
+  /**
+   * ACTIVE or PAUSED; unspecified leaves it as it is. One that is made active is tried at once. One whose cursor does not hold any more is
+   * FAILED_PRECONDITION / EVENTS_RESET: RedeliverEvents moves it.
+   *
+   * @generated from field: sluice.v1.SubscriptionState state = 4;
+   */
+  state: SubscriptionState;
+
+  /**
+   * Whether to give the webhook a new secret. The one before signs beside it for 24 hours, so that the receiver can be told meanwhile.
+   *
+   * @generated from field: bool new_secret = 5;
+   */
+  newSecret: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.UpdateSubscriptionRequest.
+ * Use `create(UpdateSubscriptionRequestSchema)` to create a new message.
+ */
+export const UpdateSubscriptionRequestSchema: GenMessage<UpdateSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 15);
+
+/**
+ * Response of UpdateSubscription.
+ *
+ * @generated from message sluice.v1.UpdateSubscriptionResponse
+ */
+export type UpdateSubscriptionResponse = Message<"sluice.v1.UpdateSubscriptionResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: sluice.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+
+  /**
+   * The new secret, shown only now; empty when none was asked for.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message sluice.v1.UpdateSubscriptionResponse.
+ * Use `create(UpdateSubscriptionResponseSchema)` to create a new message.
+ */
+export const UpdateSubscriptionResponseSchema: GenMessage<UpdateSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 16);
+
+/**
+ * Request of DeleteSubscription.
+ *
+ * @generated from message sluice.v1.DeleteSubscriptionRequest
+ */
+export type DeleteSubscriptionRequest = Message<"sluice.v1.DeleteSubscriptionRequest"> & {
+  /**
+   * Namespace of the subscription. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the subscription. Required.
+   *
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+};
+
+/**
+ * Describes the message sluice.v1.DeleteSubscriptionRequest.
+ * Use `create(DeleteSubscriptionRequestSchema)` to create a new message.
+ */
+export const DeleteSubscriptionRequestSchema: GenMessage<DeleteSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 17);
+
+/**
+ * Response of DeleteSubscription.
+ *
+ * @generated from message sluice.v1.DeleteSubscriptionResponse
+ */
+export type DeleteSubscriptionResponse = Message<"sluice.v1.DeleteSubscriptionResponse"> & {
+};
+
+/**
+ * Describes the message sluice.v1.DeleteSubscriptionResponse.
+ * Use `create(DeleteSubscriptionResponseSchema)` to create a new message.
+ */
+export const DeleteSubscriptionResponseSchema: GenMessage<DeleteSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 18);
+
+/**
+ * Request of RedeliverEvents.
+ *
+ * @generated from message sluice.v1.RedeliverEventsRequest
+ */
+export type RedeliverEventsRequest = Message<"sluice.v1.RedeliverEventsRequest"> & {
+  /**
+   * UUID that makes the call repeatable for 24 hours. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the subscription. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the subscription. Required.
+   *
+   * @generated from field: string subscription_id = 3;
+   */
+  subscriptionId: string;
+
+  /**
+   * The events. Required.
+   *
+   * @generated from oneof sluice.v1.RedeliverEventsRequest.events
+   */
+  events: {
+    /**
+     * All dead letters that there are now, each once more. One that the receiver does not take stays a dead letter.
+     *
+     * @generated from field: bool dead_letters = 4;
+     */
+    value: boolean;
+    case: "deadLetters";
+  } | {
+    /**
+     * All events behind this cursor, also those that were delivered; with an empty one, all events that are kept.
+     *
+     * @generated from field: string after_cursor = 5;
+     */
+    value: string;
+    case: "afterCursor";
+  } | {
+    /**
+     * None that there are now, and those that happen from now on.
+     *
+     * @generated from field: bool only_new = 6;
+     */
+    value: boolean;
+    case: "onlyNew";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sluice.v1.RedeliverEventsRequest.
+ * Use `create(RedeliverEventsRequestSchema)` to create a new message.
+ */
+export const RedeliverEventsRequestSchema: GenMessage<RedeliverEventsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 19);
+
+/**
+ * Response of RedeliverEvents.
+ *
+ * @generated from message sluice.v1.RedeliverEventsResponse
+ */
+export type RedeliverEventsResponse = Message<"sluice.v1.RedeliverEventsResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: sluice.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RedeliverEventsResponse.
+ * Use `create(RedeliverEventsResponseSchema)` to create a new message.
+ */
+export const RedeliverEventsResponseSchema: GenMessage<RedeliverEventsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_event_service, 20);
+
+/**
+ * Whether events are delivered.
+ *
+ * @generated from enum sluice.v1.SubscriptionState
+ */
+export const SubscriptionState = {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: SUBSCRIPTION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * They are delivered.
+   *
+   * @generated from enum value: SUBSCRIPTION_STATE_ACTIVE = 1;
+   */
+  ACTIVE: 1,
+
+  /**
+   * Its owner has paused it; they are delivered once it is active again.
+   *
+   * @generated from enum value: SUBSCRIPTION_STATE_PAUSED = 2;
+   */
+  PAUSED: 2,
+
+  /**
+   * The service has ended it; its owner may make it active again.
+   *
+   * @generated from enum value: SUBSCRIPTION_STATE_DEAD = 3;
+   */
+  DEAD: 3,
+} as const;
+
+/**
+ * Whether events are delivered.
+ *
+ * @generated from enum sluice.v1.SubscriptionState
+ */
+export type SubscriptionState = (typeof SubscriptionState)[keyof typeof SubscriptionState] | UnknownEnum;
+
+/**
+ * Describes the enum sluice.v1.SubscriptionState.
+ */
+export const SubscriptionStateSchema: GenEnum<SubscriptionState> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_event_service, 0);
+
+/**
+ * Why the service has ended a subscription.
+ *
+ * @generated from enum sluice.v1.SubscriptionEndReason
+ */
+export const SubscriptionEndReason = {
+  /**
+   * The service has not ended it.
+   *
+   * @generated from enum value: SUBSCRIPTION_END_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The receiver has answered 410: it wants no events any more.
+   *
+   * @generated from enum value: SUBSCRIPTION_END_REASON_GONE = 1;
+   */
+  GONE: 1,
+
+  /**
+   * Nothing was delivered for 7 days, or it was paused for as long.
+   *
+   * @generated from enum value: SUBSCRIPTION_END_REASON_LAPSED = 2;
+   */
+  LAPSED: 2,
+
+  /**
+   * Events behind the cursor may be missing, as after the database was restored: RedeliverEvents moves the cursor.
+   *
+   * @generated from enum value: SUBSCRIPTION_END_REASON_EVENTS_RESET = 3;
+   */
+  EVENTS_RESET: 3,
+} as const;
+
+/**
+ * Why the service has ended a subscription.
+ *
+ * @generated from enum sluice.v1.SubscriptionEndReason
+ */
+export type SubscriptionEndReason = (typeof SubscriptionEndReason)[keyof typeof SubscriptionEndReason] | UnknownEnum;
+
+/**
+ * Describes the enum sluice.v1.SubscriptionEndReason.
+ */
+export const SubscriptionEndReasonSchema: GenEnum<SubscriptionEndReason> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_event_service, 1);
+
+/**
  * Tells the changes of a namespace as events in one order. Events of one file come in the order of its changes. An event is told
  * about a second after its change, and kept for as long as the service keeps its journal. Readers of a path see the events of
  * files and uploads there, those with the role writer or auditor the events of links, and an auditor or admin the events of the
@@ -354,6 +1105,67 @@ export const EventService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchEventsRequestSchema;
     output: typeof WatchEventsResponseSchema;
+  },
+  /**
+   * Has the events of a namespace sent to a webhook, or to a bus of EventBridge. Those are all events below the prefix, whoever may
+   * read the files. A namespace has 20 subscriptions at most.
+   *
+   * @generated from rpc sluice.v1.EventService.CreateSubscription
+   */
+  createSubscription: {
+    methodKind: "unary";
+    input: typeof CreateSubscriptionRequestSchema;
+    output: typeof CreateSubscriptionResponseSchema;
+  },
+  /**
+   * Returns a subscription, how its deliveries go, and its dead letters.
+   *
+   * @generated from rpc sluice.v1.EventService.GetSubscription
+   */
+  getSubscription: {
+    methodKind: "unary";
+    input: typeof GetSubscriptionRequestSchema;
+    output: typeof GetSubscriptionResponseSchema;
+  },
+  /**
+   * Returns all subscriptions of a namespace, the oldest first.
+   *
+   * @generated from rpc sluice.v1.EventService.ListSubscriptions
+   */
+  listSubscriptions: {
+    methodKind: "unary";
+    input: typeof ListSubscriptionsRequestSchema;
+    output: typeof ListSubscriptionsResponseSchema;
+  },
+  /**
+   * Pauses a subscription, goes on with one that was paused or has ended, or gives a webhook a new secret.
+   *
+   * @generated from rpc sluice.v1.EventService.UpdateSubscription
+   */
+  updateSubscription: {
+    methodKind: "unary";
+    input: typeof UpdateSubscriptionRequestSchema;
+    output: typeof UpdateSubscriptionResponseSchema;
+  },
+  /**
+   * Ends a subscription for good, with its dead letters. An event that is being sent at the moment may still arrive.
+   *
+   * @generated from rpc sluice.v1.EventService.DeleteSubscription
+   */
+  deleteSubscription: {
+    methodKind: "unary";
+    input: typeof DeleteSubscriptionRequestSchema;
+    output: typeof DeleteSubscriptionResponseSchema;
+  },
+  /**
+   * Sends the dead letters of a subscription again, or moves its cursor. It sends once it is active.
+   *
+   * @generated from rpc sluice.v1.EventService.RedeliverEvents
+   */
+  redeliverEvents: {
+    methodKind: "unary";
+    input: typeof RedeliverEventsRequestSchema;
+    output: typeof RedeliverEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_event_service, 0);

@@ -9,6 +9,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "s3:PutObject": "write objects",
   "s3:DeleteObject": "delete objects",
   "s3:DeleteObjectVersion": "delete versions of objects for good",
+  "s3:PutObjectLegalHold": "set and lift legal holds",
   "s3:AbortMultipartUpload": "give up uploads in parts",
   "s3:ListMultipartUploadParts": "list the parts of an upload",
   "s3:ListBucket": "list keys",

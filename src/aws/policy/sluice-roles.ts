@@ -86,6 +86,14 @@ function createWriteStatements(site: Site): Statement[] {
       resources: [site.objects(site.keyPrefix)],
     },
     {
+      sid: "HoldFiles",
+      why: "A legal hold on a file is set on its version too, where the bucket has Object Lock; it is lifted likewise.",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html",
+      effect: "Allow",
+      actions: ["s3:PutObjectLegalHold"],
+      resources: [site.objects(site.keyPrefix)],
+    },
+    {
       sid: "SeeTheBucket",
       why: "Unfinished uploads, and versions that dead uploads left, are listed to be swept. ListBucket has no s3:prefix condition: a HEAD names no prefix, and would answer 403 when the commit needs a 404.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html",

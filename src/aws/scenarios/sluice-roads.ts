@@ -160,11 +160,13 @@ function listFileRoads(site: Site): Scenario[] {
     one("the write role uploads a file", true, "write", "s3:PutObject", file),
     one("the write role gives up an upload", true, "write", "s3:AbortMultipartUpload", file),
     one("the write role deletes a version of a file for good", true, "write", "s3:DeleteObjectVersion", file),
+    one("the write role puts a file under a legal hold", true, "write", "s3:PutObjectLegalHold", file),
     one("the write role lists versions to sweep what dead uploads left", true, "write", "s3:ListBucketVersions", ""),
     one("the write role writes where AWS services write", false, "write", "s3:PutObject", others),
     one("the write role changes the bucket's policy", false, "write", "s3:PutBucketPolicy", ""),
     one("the read role finds that a file is not there", true, "read", "s3:ListBucket", ""),
     one("the read role writes a file", false, "read", "s3:PutObject", file),
+    one("the read role lifts a legal hold", false, "read", "s3:PutObjectLegalHold", file),
     one("the read role deletes a file", false, "read", "s3:DeleteObject", file),
     one("the read role reads what AWS services wrote", false, "read", "s3:GetObject", others),
   ];

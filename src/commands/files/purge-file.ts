@@ -28,7 +28,7 @@ export interface PurgeFileRequest {
 export async function purgeFile(
   deps: {
     files: Pick<FileRepository, "beginPurge" | "endPurges">;
-    objects: Pick<ObjectStore, "delete" | "deleteVersions">;
+    objects: StorageOfBytes;
     namespaces: Namespaces;
   },
   request: PurgeFileRequest,
@@ -56,12 +56,21 @@ export async function purgeFile(
   return tombstone;
 }
 
-/** Removes a file's bytes from storage. It is fine when they are gone: an earlier try may have worked. */
+/** Where bytes are removed. */
+export type StorageOfBytes = Pick<ObjectStore, "delete" | "deleteVersions" | "setLegalHold">;
+
+/**
+ * Removes a file's bytes from storage. It is fine when they are gone: an earlier try may have worked. A hold that storage may have left
+ * of those that the service has set is taken away first. A hold that somebody else has set in storage stays, and fails the call.
+ */
 export async function removeBytes(
-  objects: Pick<ObjectStore, "delete" | "deleteVersions">,
-  { bucket, s3Key, s3VersionId }: File,
+  objects: StorageOfBytes,
+  { bucket, s3Key, s3VersionId, holdSettled }: File,
 ): Promise<void> {
   try {
+    if (holdSettled !== undefined) {
+      await objects.setLegalHold(bucket, s3Key, { versionId: s3VersionId, isHeld: false });
+    }
     // Keys are never reused: without a version of our own, every one under the key is of these bytes.
     if (s3VersionId === "") await objects.deleteVersions(bucket, s3Key);
     else await objects.delete(bucket, s3Key, { versionId: s3VersionId });

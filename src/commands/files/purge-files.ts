@@ -9,10 +9,9 @@ import type { FileFilter } from "../../domain/filter/file-filter.ts";
 import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import type { WorkLimiter } from "../../domain/limits/work-limiter.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
-import type { ObjectStore } from "../../domain/object-store.ts";
 import { type PageRequest, readFilePage } from "../../queries/file-page.ts";
 import { toPageToken } from "../../queries/page-token.ts";
-import { removeBytes } from "./purge-file.ts";
+import { removeBytes, type StorageOfBytes } from "./purge-file.ts";
 
 /** Which files, what is to become of live ones, and which page of them. */
 export interface PurgeFilesRequest extends PageRequest {
@@ -52,7 +51,7 @@ interface Deps {
   files: Pick<FileRepository, "delete" | "beginPurge" | "endPurges">;
   /** The lists of files, as the caller may see them. */
   lists: Pick<FileRepository, "list" | "listSuperseded">;
-  objects: Pick<ObjectStore, "delete" | "deleteVersions">;
+  objects: StorageOfBytes;
   namespaces: Namespaces;
   filteredReads: WorkLimiter;
 }

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
 import { toFileEtag } from "../../domain/files/file.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
+import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type UpdateFileRequest, updateFile } from "./update-file.ts";
 
@@ -19,13 +20,14 @@ const REQUEST: UpdateFileRequest = {
 
 describe("updateFile", () => {
   let current = FILE;
-  const files: Pick<FileRepository, "update"> = {
+  const files: Pick<FileRepository, "update" | "settleHold"> = {
     update: async (_namespace, _path, { change }) => ({ ...current, ...change(current) }),
+    settleHold: () => expect.fail("no hold of these files waits for storage"),
   };
   afterEach(() => {
     current = FILE;
   });
-  const deps = { files, namespaces: sampleNamespaces() };
+  const deps = { files, objects: new FakeObjectStore(), namespaces: sampleNamespaces() };
   const update = (request: Partial<UpdateFileRequest>) =>
     updateFile(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
   const refusalOf = async (request: Partial<UpdateFileRequest>) =>

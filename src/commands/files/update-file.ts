@@ -10,6 +10,7 @@ import { parseFileRetention, RETENTION_FIELDS } from "../../domain/files/file-re
 import { parseGeneration } from "../../domain/files/generation.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { type FieldChanges, parseFieldChanges } from "./field-changes.ts";
+import { type HoldSettling, settleHold } from "./settle-hold.ts";
 
 /** Which file, what of it is to change, and to what. */
 export interface UpdateFileRequest {
@@ -27,12 +28,13 @@ export interface UpdateFileRequest {
 
 /**
  * Changes the description of the live file at a path, and what keeps it; of a generation that is not live only what keeps
- * it. Repeating the call with the same request id returns the file as it is then. Errors: `invalid_argument` with the field,
+ * it. A legal hold is set in storage too, where the bucket has Object Lock: the answer says whether storage has it, which it may get
+ * later when it cannot be reached now. Repeating the call with the same request id returns the file as it is then. Errors: `invalid_argument` with the field,
  * `not_found / FILE_NOT_FOUND`, `failed_precondition / ETAG_MISMATCH`, `FILE_RETAINED` (a retention is only extended),
  * `GENERATION_MISMATCH` (the generation is not live) and `FILE_PURGED`.
  */
 export async function updateFile(
-  deps: { files: Pick<FileRepository, "update">; namespaces: Namespaces },
+  deps: HoldSettling & { files: Pick<FileRepository, "update">; namespaces: Namespaces },
   request: UpdateFileRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<File> {
@@ -47,7 +49,7 @@ export async function updateFile(
     requestId: request.requestId,
     content: [path, etag, values, updateMask ?? null, generation ?? null],
   });
-  return await deps.files.update(namespace.name, path, {
+  const file = await deps.files.update(namespace.name, path, {
     identity,
     ...(generation !== undefined && { generation }),
     change: (file) => {
@@ -56,6 +58,12 @@ export async function updateFile(
       const wanted = changes.apply(file);
       return { ...parseFileDescription(wanted), ...parseFileRetention(wanted, file) };
     },
+  });
+  if (file.holdSettled !== false) return file;
+  return await settleHold(deps, file).catch((error: unknown) => {
+    // The change is committed, and the answer says that storage does not hold the object. The job tells storage again, and logs why not.
+    if (error instanceof DomainError) return file;
+    throw error;
   });
 }
 

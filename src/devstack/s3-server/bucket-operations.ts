@@ -12,9 +12,13 @@ export function listBuckets(state: S3State): Answer {
   return { status: 200, body: xmlDocument("ListAllMyBucketsResult", element("Buckets", ...buckets)) };
 }
 
-/** CreateBucket in the region that the request was signed for; S3 refuses a location constraint that names another. */
-export function createBucket(state: S3State, { target, region }: Exchange): Answer {
-  state.catalog.createBucket(target.bucket, { region, now: state.now() });
+/**
+ * CreateBucket in the region that the request was signed for; S3 refuses a location constraint that names another. A bucket with
+ * Object Lock keeps versions from the start, as in S3.
+ */
+export function createBucket(state: S3State, { target, region, headers }: Exchange): Answer {
+  const hasObjectLock = headers.get("x-amz-bucket-object-lock-enabled")?.toLowerCase() === "true";
+  state.catalog.createBucket(target.bucket, { region, hasObjectLock, createdAt: state.now() });
   return { status: 200, headers: { location: `/${target.bucket}` } };
 }
 

@@ -19,6 +19,8 @@ export interface Bucket {
   readonly region: string;
   readonly createdAt: number;
   versioning: Versioning;
+  /** Whether its versions can be put under legal holds. */
+  readonly hasObjectLock: boolean;
   /** The objects that readers see. */
   readonly objects: Map<string, ObjectRecord>;
   readonly history: VersionHistory;
@@ -27,13 +29,17 @@ export interface Bucket {
   readonly completions: Map<string, ObjectRecord>;
 }
 
-/** An empty bucket. `createdAt` is in milliseconds since the epoch. */
-export function makeBucket(name: string, { region, createdAt }: { region: string; createdAt: number }): Bucket {
+/** How a bucket is made. `createdAt` is in milliseconds since the epoch. */
+export type BucketPlace = Pick<Bucket, "region" | "createdAt" | "hasObjectLock">;
+
+/** An empty bucket. One with Object Lock keeps versions from the start. */
+export function makeBucket(name: string, { region, createdAt, hasObjectLock }: BucketPlace): Bucket {
   return {
     name,
     region,
     createdAt,
-    versioning: undefined,
+    versioning: hasObjectLock ? "Enabled" : undefined,
+    hasObjectLock,
     objects: new Map(),
     history: new VersionHistory(),
     uploads: new Map(),

@@ -21,11 +21,15 @@ export interface LoadedBucket {
   readonly region?: string;
   readonly createdAt: number;
   readonly versioning: Versioning;
+  /** Undefined where an earlier version of the server has made the bucket. */
+  readonly hasObjectLock?: boolean;
   readonly objects: readonly ObjectRecord[];
   /** Newest first for each key. A version may be here and among the objects, when a process was killed between two files. */
   readonly versions: readonly VersionRecord[];
   readonly uploads: readonly { readonly upload: UploadRecord; readonly parts: readonly PartRecord[] }[];
 }
+
+type BucketFile = Pick<LoadedBucket, "region" | "createdAt" | "versioning" | "hasObjectLock">;
 
 /** Keeps the catalog's records in a directory. */
 export class CatalogFiles {
@@ -44,23 +48,21 @@ export class CatalogFiles {
       const versions = this.#list(name, "versions").flatMap(
         (file) => JSON.parse(readFileSync(file, "utf8")) as VersionRecord[],
       );
-      const { region, createdAt, versioning } = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8"));
-      return { name, region, createdAt, versioning, objects, versions, uploads };
+      const bucket = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8")) as BucketFile;
+      return { ...bucket, name, objects, versions, uploads };
     });
   }
 
-  createBucket(bucket: string, { region, createdAt }: { region: string; createdAt: number }): void {
+  createBucket(bucket: string, file: BucketFile): void {
     for (const folder of ["objects", "versions", "uploads"]) {
       mkdirSync(join(this.#root, bucket, folder), { recursive: true });
     }
-    this.saveBucket(bucket, { region, createdAt, versioning: undefined });
+    this.saveBucket(bucket, file);
   }
 
-  saveBucket(
-    bucket: string,
-    { region, createdAt, versioning }: Pick<LoadedBucket, "region" | "createdAt" | "versioning">,
-  ): void {
-    replaceFile(join(this.#root, bucket, "bucket.json"), JSON.stringify({ region, createdAt, versioning }));
+  saveBucket(bucket: string, { region, createdAt, versioning, hasObjectLock }: BucketFile): void {
+    const text = JSON.stringify({ region, createdAt, versioning, hasObjectLock });
+    replaceFile(join(this.#root, bucket, "bucket.json"), text);
   }
 
   deleteBucket(bucket: string): void {

@@ -3,6 +3,7 @@ import type { BlobStore } from "./blobs.ts";
 import {
   assertBucketName,
   type Bucket,
+  type BucketPlace,
   type MutableUpload,
   makeBucket,
   newVersion,
@@ -34,7 +35,7 @@ export class Catalog {
     this.#blobs = blobs;
     this.#files = files;
     for (const { name, createdAt, versioning, objects, versions, uploads, ...place } of files?.load() ?? []) {
-      const bucket = this.#addBucket(name, { region: place.region ?? region, createdAt });
+      const bucket = this.#addBucket(name, { region, hasObjectLock: false, ...place, createdAt });
       bucket.versioning = versioning;
       for (const object of objects) {
         bucket.objects.set(object.key, object);
@@ -64,7 +65,7 @@ export class Catalog {
   }
 
   /** @throws S3Error `BucketAlreadyOwnedByYou`, `InvalidBucketName`. */
-  createBucket(name: string, { region, now }: { region: string; now: number }): void {
+  createBucket(name: string, place: BucketPlace): void {
     assertBucketName(name);
     if (this.#buckets.has(name)) {
       throw new S3Error(
@@ -73,8 +74,7 @@ export class Catalog {
         { BucketName: name },
       );
     }
-    this.#files?.createBucket(name, { region, createdAt: now });
-    this.#addBucket(name, { region, createdAt: now });
+    this.#files?.createBucket(name, this.#addBucket(name, place));
   }
 
   hasBucket(name: string): boolean {
@@ -185,16 +185,35 @@ export class Catalog {
     return versioning === undefined ? undefined : marker;
   }
 
-  /** Deletes one version for good, if it is there; readers then see the newest that is left, unless that is a mark. */
+  /**
+   * Deletes one version for good, if it is there; readers then see the newest that is left, unless that is a mark.
+   * @throws S3Error `AccessDenied` while the version is under a legal hold.
+   */
   deleteVersion(bucketName: string, key: string, versionId: string): void {
     const { objects, history } = this.#bucket(bucketName);
+    if (this.findVersion(bucketName, key, versionId)?.isHeld === true) {
+      throw new S3Error("AccessDenied", "Access Denied because object protected by object lock.");
+    }
     const removed = history.remove(objects, key, versionId);
     if (removed === undefined) return;
+    this.#saveKey(bucketName, key);
+    this.#release(removed);
+  }
+
+  /** Puts a version under a legal hold, or takes it away. @throws S3Error `InvalidRequest` in a bucket without Object Lock. */
+  setLegalHold(bucketName: string, version: ObjectRecord, isHeld: boolean): void {
+    const { objects, history, hasObjectLock } = this.#bucket(bucketName);
+    if (!hasObjectLock) throw new S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration");
+    history.replace(objects, { ...version, isHeld });
+    this.#saveKey(bucketName, version.key);
+  }
+
+  #saveKey(bucketName: string, key: string): void {
+    const { objects, history } = this.#bucket(bucketName);
     const current = objects.get(key);
     if (current === undefined) this.#files?.deleteObject(bucketName, key);
     else this.#files?.saveObject(bucketName, current);
     this.#files?.saveVersions(bucketName, key, history.of(key));
-    this.#release(removed);
   }
 
   createUpload(bucketName: string, upload: Omit<UploadRecord, "uploadId">): UploadRecord {
@@ -281,7 +300,7 @@ export class Catalog {
     return upload;
   }
 
-  #addBucket(name: string, options: { region: string; createdAt: number }): Bucket {
+  #addBucket(name: string, options: BucketPlace): Bucket {
     const bucket = makeBucket(name, options);
     this.#buckets.set(name, bucket);
     return bucket;

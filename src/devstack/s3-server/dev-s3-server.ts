@@ -81,7 +81,8 @@ export async function startDevS3Server(options: DevS3ServerOptions): Promise<Dev
   const { region: ownRegion } = options;
   for (const bucket of options.buckets) {
     const { name, region } = typeof bucket === "string" ? { name: bucket, region: ownRegion } : bucket;
-    if (!state.catalog.hasBucket(name)) state.catalog.createBucket(name, { region, now: now() });
+    if (!state.catalog.hasBucket(name))
+      state.catalog.createBucket(name, { region, createdAt: now(), hasObjectLock: false });
   }
   const pipeline = new RequestPipeline(state, {
     authority: {

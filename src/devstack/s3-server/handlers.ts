@@ -1,6 +1,7 @@
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from "./bucket-operations.ts";
 import { copyObject, uploadPartCopy } from "./copy-operations.ts";
 import type { OperationHandler } from "./exchange.ts";
+import { getObjectLegalHold, putObjectLegalHold } from "./legal-hold-operations.ts";
 import { listMultipartUploads, listObjectsV2, listParts } from "./list-operations.ts";
 import {
   abortMultipartUpload,
@@ -25,6 +26,7 @@ export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
   GetBucketLocation: getBucketLocation,
   GetBucketVersioning: getBucketVersioning,
   GetObject: readObject,
+  GetObjectLegalHold: getObjectLegalHold,
   HeadBucket: headBucket,
   HeadObject: readObject,
   ListBuckets: listBuckets,
@@ -34,6 +36,7 @@ export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
   ListParts: listParts,
   PutBucketVersioning: putBucketVersioning,
   PutObject: putObject,
+  PutObjectLegalHold: putObjectLegalHold,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 };

@@ -14,6 +14,7 @@ export const OPERATIONS = [
   "GetBucketLocation",
   "GetBucketVersioning",
   "GetObject",
+  "GetObjectLegalHold",
   "HeadBucket",
   "HeadObject",
   "ListBuckets",
@@ -23,6 +24,7 @@ export const OPERATIONS = [
   "ListParts",
   "PutBucketVersioning",
   "PutObject",
+  "PutObjectLegalHold",
   "UploadPart",
   "UploadPartCopy",
 ] as const;
@@ -35,7 +37,7 @@ export type Operation = (typeof OPERATIONS)[number];
  * than refusing it: `PUT /bucket/key?tagging` is not an upload.
  */
 const UNSERVED = new Set(
-  `accelerate acl analytics append attributes cors encryption intelligent-tiering inventory legal-hold lifecycle
+  `accelerate acl analytics append attributes cors encryption intelligent-tiering inventory lifecycle
   logging metadataTable metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock
   renameObject replication requestPayment restore retention select session tagging torrent website`.split(/\s+/),
 );
@@ -93,12 +95,14 @@ function objectOperation(method: string, query: ReadonlyMap<string, string>, isC
   switch (method) {
     case "GET":
     case "HEAD":
+      if (query.has("legal-hold")) return method === "GET" ? "GetObjectLegalHold" : undefined;
       if (hasUploadId && method === "GET") return "ListParts";
       if (query.has("partNumber")) {
         throw new S3Error("NotImplemented", "this development server reads objects by Range, not by part number");
       }
       return method === "GET" ? "GetObject" : "HeadObject";
     case "PUT":
+      if (query.has("legal-hold")) return "PutObjectLegalHold";
       if (hasUploadId) return isCopy ? "UploadPartCopy" : "UploadPart";
       return isCopy ? "CopyObject" : "PutObject";
     case "DELETE":

@@ -25,6 +25,8 @@ export interface ObjectRecord {
   /** The CRC32 in its wire form, `-N` after it when composite. */
   readonly checksum?: { readonly value: string; readonly type: ChecksumType };
   readonly segments: readonly Segment[];
+  /** Absent: false. A version under a legal hold is not deleted. */
+  readonly isHeld?: boolean;
   /** The upload and the manifest it came from, so that Complete can be repeated after a restart too. */
   readonly completed?: { readonly uploadId: string; readonly manifest: string };
 }
@@ -35,6 +37,7 @@ export interface DeleteMarker {
   readonly versionId?: string;
   readonly lastModified: number;
   readonly isDeleteMarker: true;
+  readonly isHeld?: never;
 }
 
 /** One version of a key. */

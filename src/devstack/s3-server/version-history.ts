@@ -65,6 +65,18 @@ export class VersionHistory {
     return removed;
   }
 
+  /** Puts another record in the place of the version with its id. */
+  replace(objects: Map<string, ObjectRecord>, record: ObjectRecord): void {
+    const { key } = record;
+    const current = objects.get(key);
+    if (current !== undefined && idOf(current) === idOf(record)) objects.set(key, record);
+    else
+      this.#byKey.set(
+        key,
+        this.of(key).map((version) => (idOf(version) === idOf(record) ? record : version)),
+      );
+  }
+
   #take(key: string, versionId: string): VersionRecord | undefined {
     const taken = this.of(key).find((record) => idOf(record) === versionId);
     const rest = this.of(key).filter((record) => record !== taken);

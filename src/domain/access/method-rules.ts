@@ -5,10 +5,10 @@ export interface Need {
   /** One of these roles is enough. */
   readonly oneOf: readonly Role[];
   /**
-   * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, or at each
-   * path of a list, which then shows the paths of the role alone.
+   * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, at each
+   * path of a list, which then shows the paths of the role alone, or at every path of the namespace.
    */
-  readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list";
+  readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list" | "namespace";
   /** The need holds only for requests that set or lift what keeps a file from being deleted. */
   readonly ifHolds?: true;
 }
@@ -58,6 +58,14 @@ export const METHOD_RULES = {
 
   listAuditEntries: [need("auditor", "list")],
   getInclusionProof: [need("auditor", "list")],
+
+  // A subscription tells events to somebody outside, whatever the right to the files is.
+  createSubscription: [need("admin", "namespace")],
+  getSubscription: [need("admin", "namespace")],
+  listSubscriptions: [need("admin", "namespace")],
+  updateSubscription: [need("admin", "namespace")],
+  deleteSubscription: [need("admin", "namespace")],
+  redeliverEvents: [need("admin", "namespace")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

@@ -31,7 +31,7 @@ export function narrowScope(scope: PathScope, prefix: string): PathScope {
   return scope.filter((one) => one.startsWith(prefix));
 }
 
-/** Orders texts as the database orders paths: by their bytes in UTF-8. */
+/** Orders texts as the database orders paths, and S3 keys: by their bytes in UTF-8. */
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -64,6 +64,21 @@ export interface StoredPlace {
   sizeBytes: bigint;
 }
 
+/** What the row of a generation says of its object in storage. */
+export type FileObject = Pick<
+  File,
+  | "namespace"
+  | "fileId"
+  | "path"
+  | "generation"
+  | "s3Key"
+  | "s3VersionId"
+  | "s3Etag"
+  | "sizeBytes"
+  | "crc32"
+  | "purgeState"
+>;
+
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `FILE_RETAINED`, `FILE_PURGED`, `FILE_LIVE` and `RESIDENCY_VIOLATION`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
@@ -114,6 +129,15 @@ export interface FileRepository {
   ): Promise<StoredPlace[]>;
 
   /**
+   * What rows say of the objects of a bucket under a key prefix, purged generations too: in the order of the keys' UTF-8 bytes, behind
+   * the key `after` ("" for the beginning), at most `limit`. From the primary.
+   */
+  listObjects(bucket: string, options: { keyPrefix: string; after: string; limit: number }): Promise<FileObject[]>;
+
+  /** The same of these keys, in any order; none of keys that no row has. */
+  findObjects(bucket: string, keys: readonly string[]): Promise<FileObject[]>;
+
+  /**
    * Changes the live file at a path, or exactly that generation, to what `change` makes of it. When `change` throws,
    * nothing changes and the error is thrown. When somebody else was faster, `change` is called again with the newer file. A
    * repeated identity returns the file that it changed, as the file is now. FILE_PURGED when the bytes are being removed,
@@ -124,6 +148,22 @@ export interface FileRepository {
     path: string,
     options: { identity: CommandIdentity; change: (file: File) => FileChange; generation?: number },
   ): Promise<File>;
+
+  /**
+   * Notes what storage has answered to the hold of a generation as it was read, by its metageneration: whether it has done as it
+   * says, or has no Object Lock. `isSettled` is false when the generation was changed meanwhile: storage may then be told wrong, and
+   * has to be told again what `file` says.
+   */
+  settleHold(
+    file: Pick<File, "namespace" | "fileId" | "metageneration" | "legalHold">,
+    hasObjectLock: boolean,
+  ): Promise<{ file: File; isSettled: boolean }>;
+
+  /** Generations of a namespace whose holds are not settled, in the order of their ids; pages as of `beginDuePurges`. */
+  listUnsettledHolds(
+    namespace: string,
+    options: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }>;
 
   /**
    * Soft-deletes the live file; a repeated identity returns the file that it deleted, as the file is now. FILE_RETAINED

@@ -30,6 +30,11 @@ export interface File extends FileDescription, FileRetention {
   /** When the bytes of a deleted or superseded generation go for good, if nothing retains them; or went, once purged. */
   purgeTime: Date | undefined;
   /**
+   * Whether storage is known to hold the object, or not, as `legalHold` says; false while that may be otherwise. Undefined: it was
+   * never asked to, or the bucket has no Object Lock.
+   */
+  holdSettled: boolean | undefined;
+  /**
    * How far the removal of the bytes is: `purging` bytes may be gone already, and the row of a `purged` file is a
    * tombstone.
    */
@@ -44,8 +49,14 @@ export const NEW_FILE = {
   purgeTime: undefined,
   legalHold: false,
   retainUntilTime: undefined,
+  holdSettled: undefined,
   purgeState: undefined,
 } as const satisfies Partial<File>;
+
+/** Whether a hold of a file is more than a record: storage, too, keeps the object under Object Lock. */
+export function isHeldInStorage({ legalHold, holdSettled }: Pick<File, "legalHold" | "holdSettled">): boolean {
+  return legalHold && holdSettled === true;
+}
 
 /** Changes with every change of the file, and is never the same for another: what AIP-154 and If-Match compare. */
 export function toFileEtag(file: Pick<File, "fileId" | "metageneration">): string {

@@ -17,7 +17,7 @@ export const TIME_FIELDS = [
 ] as const;
 
 /** Fields of a file that are true or false. */
-export const FLAG_FIELDS = ["legal_hold", "purged"] as const;
+export const FLAG_FIELDS = ["legal_hold", "legal_hold_in_storage", "purged"] as const;
 
 /** Fields of a file that hold names with values. */
 export const MAP_FIELDS = ["labels", "metadata"] as const;

@@ -18,6 +18,7 @@ export const ENTRY_FIELDS = {
     "token_kind",
     "token_id",
     "request_id",
+    "trace_id",
   ],
   number: ["sequence", "generation", "times"],
   time: ["time"],

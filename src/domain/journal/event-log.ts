@@ -19,6 +19,18 @@ export interface JournalEvent {
   sourcePath: string;
 }
 
+/** A place in a feed: behind the event of that number. */
+export interface EventCursor {
+  /** UUID of the feed. */
+  origin: string;
+  sequence: number;
+}
+
+/** A cursor as callers keep it. */
+export function formatCursor({ origin, sequence }: EventCursor): string {
+  return `${origin}.${sequence}`;
+}
+
 /** How far the numbered entries reach. */
 export interface EventBounds {
   /** UUID of the feed: another one when the database was restored, because numbers may be given once more then. */

@@ -12,6 +12,8 @@ export const EVENT_TYPES = {
   RestoreGeneration: "sluice.file.restored.v1",
   // A purge is told once the bytes are gone.
   RemoveBytes: "sluice.file.purged.v1",
+  // The hold itself was told by the update.
+  SettleHold: undefined,
   PurgeFile: undefined,
   PurgeFiles: undefined,
   PurgeDueFile: undefined,
@@ -30,6 +32,13 @@ export const EVENT_TYPES = {
   UpdateNamespace: "sluice.namespace.updated.v1",
   DeleteNamespace: "sluice.namespace.deleted.v1",
   SetGrants: "sluice.namespace.grants_changed.v1",
+  // Whoever receives events hears of files, and not of receivers.
+  CreateSubscription: undefined,
+  UpdateSubscription: undefined,
+  DeleteSubscription: undefined,
+  RedeliverEvents: undefined,
+  EndSubscription: undefined,
+  DeadLetterEvent: undefined,
 } as const satisfies Record<Change, EventType | undefined>;
 
 /** What events are about. */

@@ -1,7 +1,7 @@
 /** What an entry is about. */
 export interface Resource {
-  kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "prefix" | "service";
-  /** UUID of the file, upload, link or upload token. */
+  kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "subscription" | "prefix" | "service";
+  /** UUID of the file, upload, link, upload token or subscription. */
   id?: string | undefined;
   generation?: number | undefined;
 }
@@ -39,6 +39,8 @@ export interface JournalEntry {
   /** UUID of the upload token by which it was done. */
   tokenId: string | undefined;
   requestId: string | undefined;
+  /** The trace of the call, 32 hexadecimal digits. */
+  traceId: string | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */

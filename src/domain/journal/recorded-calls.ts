@@ -57,6 +57,13 @@ export const RECORDED_CALLS = {
   getInclusionProof: "summed",
   listEvents: "summed",
   watchEvents: "summed",
+
+  createSubscription: "failures",
+  getSubscription: "summed",
+  listSubscriptions: "summed",
+  updateSubscription: "failures",
+  deleteSubscription: "failures",
+  redeliverEvents: "failures",
 } as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;
 
 /** A method of RECORDED_CALLS. */

@@ -137,7 +137,7 @@ export async function endPurges(
     ), purged AS (
       UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
-        labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
+        labels = '{}', data_subject = '', hold_settled = NULL, supersede_time = coalesce(f.supersede_time, now())
       FROM former o WHERE f.namespace = ${namespace} AND f.file_id = o.file_id
       RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes, o.data_subject AS former_subject
     ), counted AS (

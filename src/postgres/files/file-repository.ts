@@ -35,6 +35,8 @@ import { StatisticsCache } from "../search/table-statistics.ts";
 import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 import { toChangedFileValues } from "./changed-values.ts";
+import { listUnsettledHolds, settleHold, toHoldSettled } from "./file-holds.ts";
+import { findObjects, listObjects } from "./file-objects.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
@@ -68,7 +70,11 @@ export function createFileRepository(
     listGenerations: (namespace, path, options) =>
       pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),
     listPlaces: (namespaces, options) => pools.read(options.position, (pool) => listPlaces(pool, namespaces, options)),
+    listObjects: (bucket, options) => listObjects(pools.commands, bucket, options),
+    findObjects: (bucket, keys) => findObjects(pools.commands, bucket, keys),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
+    settleHold: (file, hasObjectLock) => settleHold(pools.commands, file, hasObjectLock),
+    listUnsettledHolds: (namespace, options) => listUnsettledHolds(pools.commands, namespace, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
     move: (namespace, path, options) => moveFile(pools.commands, { namespace, path }, options),
@@ -129,7 +135,7 @@ async function updateFile(
       ), changed AS (
         UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
           labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
-          legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
+          hold_settled = ${toHoldSettled(legalHold)}, legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
           metageneration = f.metageneration + 1
         FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
         RETURNING ${fileColumns}

@@ -21,6 +21,7 @@ const COLUMNS: Readonly<Record<Field, SqlFragment>> = {
   token_kind: sql.fragment`e.token_kind`,
   token_id: sql.fragment`e.token_id::text`,
   request_id: sql.fragment`e.request_id::text`,
+  trace_id: sql.fragment`e.trace_id`,
   sequence: sql.fragment`n.sequence`,
   generation: sql.fragment`e.generation`,
   times: sql.fragment`e.times`,

@@ -14,12 +14,13 @@ const entryRow = z.object({
   namespace: z.string(),
   action: z.string(),
   outcome: z.string(),
-  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "prefix", "service"]),
+  resource_kind: z.enum(["file", "upload", "link", "upload-token", "namespace", "subscription", "prefix", "service"]),
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),
   token_id: z.string().nullable(),
   request_id: z.string().nullable(),
+  trace_id: z.string().nullable(),
   times: z.int(),
   actor: z.string().nullable(),
   session: z.string().nullable(),
@@ -33,7 +34,7 @@ const entryRow = z.object({
 
 const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-  e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path,
+  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.times, p.actor, p.session, p.address, p.path, p.source_path,
   p.data_subject, p.before, p.after`;
 
 /** What belongs to the numbers of a subquery `n`. */
@@ -126,6 +127,7 @@ function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
     tokenKind: row.token_kind,
     tokenId: row.token_id ?? undefined,
     requestId: row.request_id ?? undefined,
+    traceId: row.trace_id ?? undefined,
     times: row.times,
     personal:
       actor === null

@@ -8,8 +8,10 @@ import {
 } from "slonik";
 import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
+import { observeMetric } from "../../telemetry/metrics.ts";
 import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
 import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
+import { observeQueries } from "./observe-queries.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
 import { keepRowsYoung } from "./young-rows.ts";
 
@@ -71,7 +73,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       poolName: name,
       ...(options.password !== undefined && { password: options.password }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation],
+      interceptors: [rowValidation, observeQueries()],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
@@ -90,6 +92,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
     });
     // Every statement's error reaches its caller; without a listener slonik's emitter would throw it a second time.
     pool.on("error", () => undefined);
+    observePool(name, pool);
     return pool;
   } catch (error) {
     const translated = toDomainError(error);
@@ -97,6 +100,19 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
     // The pool connects once before it exists, with pg alone, which reports a timeout, and a server without TLS, by a plain Error.
     throw options.tls === undefined ? databaseUnavailable(error) : databaseUnsecured(error);
   }
+}
+
+/** Tells how many connections a pool has, and how many statements wait for one. */
+function observePool(name: string, pool: DatabasePool): void {
+  const labels = { "db.client.connection.pool.name": name };
+  observeMetric("db.client.connection.count", () => {
+    const { acquiredConnections, idleConnections } = pool.state();
+    return [
+      [acquiredConnections, { ...labels, "db.client.connection.state": "used" }],
+      [idleConnections, { ...labels, "db.client.connection.state": "idle" }],
+    ];
+  });
+  observeMetric("db.client.connection.pending_requests", () => [[pool.state().waitingClients, labels]]);
 }
 
 /** Slonik checks rows only if told how: https://github.com/gajus/slonik#result-parser-interceptor */

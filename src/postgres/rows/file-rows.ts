@@ -39,6 +39,7 @@ export const fileRow = z.object({
   delete_time: z.date().nullable(),
   purge_time: z.date().nullable(),
   legal_hold: z.boolean(),
+  hold_settled: z.boolean().nullable(),
   retain_until_time: z.date().nullable(),
   purge_state: z.enum(["purging", "purged"]).nullable(),
 });
@@ -47,7 +48,7 @@ export const fileRow = z.object({
 export const fileColumns = sql.fragment`
   f.file_id, f.namespace, f.path, f.generation, f.size_bytes, f.crc32, f.sha256, f.content_type, f.metadata,
   f.labels, f.data_subject, f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.metageneration, f.create_time,
-  f.update_time, f.supersede_time, f.delete_time, f.purge_time, f.legal_hold, f.retain_until_time, f.purge_state`;
+  f.update_time, f.supersede_time, f.delete_time, f.purge_time, f.legal_hold, f.hold_settled, f.retain_until_time, f.purge_state`;
 
 /** `toFileEtag` of `file f`. */
 export const fileEtag = sql.fragment`(f.file_id::text || '.' || f.metageneration)`;
@@ -105,6 +106,7 @@ export function toFile(row: z.infer<typeof fileRow>): File {
     deleteTime: row.delete_time ?? undefined,
     purgeTime: row.purge_time ?? undefined,
     legalHold: row.legal_hold,
+    holdSettled: row.hold_settled ?? undefined,
     retainUntilTime: row.retain_until_time ?? undefined,
     purgeState: row.purge_state ?? undefined,
   };

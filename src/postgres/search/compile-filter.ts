@@ -54,6 +54,7 @@ export const FILE_COLUMNS = {
   } satisfies Record<TimeField, SqlFragment>,
   flag: {
     legal_hold: sql.fragment`f.legal_hold`,
+    legal_hold_in_storage: sql.fragment`(f.legal_hold AND f.hold_settled IS TRUE)`,
     purged: sql.fragment`(f.purge_state IS NOT DISTINCT FROM 'purged')`,
   } satisfies Record<FlagField, SqlFragment>,
   hasMaps: true,

@@ -1,19 +1,7 @@
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
-import type { EventBounds } from "../../domain/journal/event-log.ts";
-
-/** A place in a feed: behind the event of that number. */
-export interface EventCursor {
-  /** UUID of the feed. */
-  origin: string;
-  sequence: number;
-}
+import type { EventBounds, EventCursor } from "../../domain/journal/event-log.ts";
 
 const FORM = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(\d{1,15})$/;
-
-/** A cursor as callers keep it. */
-export function formatCursor({ origin, sequence }: EventCursor): string {
-  return `${origin}.${sequence}`;
-}
 
 /** Reads the cursor of a request; undefined for an empty one. `invalid_argument / ARGUMENT_INVALID` when it is none. */
 export function parseCursor(text: string): EventCursor | undefined {

@@ -1,10 +1,10 @@
 import { DomainError } from "../../domain/errors.ts";
-import type { EventLog, EventStretch, JournalEvent } from "../../domain/journal/event-log.ts";
+import type { EventCursor, EventLog, EventStretch, JournalEvent } from "../../domain/journal/event-log.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
 import { RefusalPace } from "../../domain/limits/refusal-pace.ts";
 import { WorkLimiter } from "../../domain/limits/work-limiter.ts";
 import { Bell } from "../bell.ts";
-import { assertWithin, type EventCursor, feedChanged } from "./event-cursor.ts";
+import { assertWithin, feedChanged } from "./event-cursor.ts";
 
 /** Limits of watching events, a process. */
 export interface FeedLimits {

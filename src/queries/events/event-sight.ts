@@ -1,4 +1,4 @@
-import { isInScope, NO_PATH, type PathScope } from "../../domain/access/path-scope.ts";
+import { isInScope, NO_PATH, type PathScope, WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import type { JournalEvent } from "../../domain/journal/event-log.ts";
 import { ALL_EVENT_TYPES, EVENT_TYPES, type EventKind } from "../../domain/journal/event-type.ts";
@@ -14,6 +14,14 @@ export type EventSight = Readonly<Record<EventKind, PathScope>>;
 
 /** Sees no event. */
 export const NO_SIGHT: EventSight = { file: NO_PATH, upload: NO_PATH, link: NO_PATH, namespace: NO_PATH };
+
+/** Sees every event. */
+export const WHOLE_SIGHT: EventSight = {
+  file: WHOLE_NAMESPACE,
+  upload: WHOLE_NAMESPACE,
+  link: WHOLE_NAMESPACE,
+  namespace: WHOLE_NAMESPACE,
+};
 
 /** Which events somebody wants. */
 export interface EventFilter {

@@ -1,7 +1,7 @@
-import type { EventLog, JournalEvent } from "../../domain/journal/event-log.ts";
+import { type EventCursor, type EventLog, formatCursor, type JournalEvent } from "../../domain/journal/event-log.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { parsePageSize } from "../file-page.ts";
-import { assertWithin, type EventCursor, formatCursor, parseCursor } from "./event-cursor.ts";
+import { assertWithin, parseCursor } from "./event-cursor.ts";
 import { type EventSight, parseEventFilter, showEvent } from "./event-sight.ts";
 
 /** Entries of a namespace that one page looks at. An event takes at most 4 KiB, so a page of 1,000 fits into a message. */

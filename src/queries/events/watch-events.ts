@@ -1,8 +1,8 @@
 import type { Caller } from "../../domain/caller.ts";
 import { invalidArgument } from "../../domain/errors.ts";
-import type { JournalEvent } from "../../domain/journal/event-log.ts";
+import { formatCursor, type JournalEvent } from "../../domain/journal/event-log.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
-import { formatCursor, parseCursor } from "./event-cursor.ts";
+import { parseCursor } from "./event-cursor.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { type EventSight, parseEventFilter, showEvent } from "./event-sight.ts";
 import type { EventsRequest } from "./list-events.ts";
@@ -26,7 +26,7 @@ export interface WatchMessage {
 export async function* watchEvents(
   deps: { feed: EventFeed; namespaces: Namespaces },
   request: EventsRequest & { onlyNew: boolean },
-  options: { caller: Caller; sight: () => EventSight; signal?: AbortSignal },
+  options: { caller: Pick<Caller, "principal">; sight: () => EventSight; signal?: AbortSignal },
 ): AsyncGenerator<WatchMessage, void, undefined> {
   const { feed } = deps;
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;

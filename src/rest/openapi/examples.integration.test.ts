@@ -29,6 +29,12 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   PurgeFile: ["PutFile", "DeleteFile"],
   RevokeLink: ["PutFile", "CreateLink"],
   CreateUpload: [],
+  ...Object.fromEntries(
+    ["GetSubscription", "UpdateSubscription", "RedeliverEvents", "DeleteSubscription"].map((one) => [
+      one,
+      ["CreateSubscription"],
+    ]),
+  ),
   // The document has CreateNamespace before it: the name of a deleted namespace is not used again.
   DeleteNamespace: ["CreateNamespace"],
   ...Object.fromEntries(

@@ -58,6 +58,15 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   AbortUpload: { parameters: NAMESPACE, body: {} },
   ListEvents: { parameters: NAMESPACE },
   WatchEvents: { parameters: NAMESPACE },
+  CreateSubscription: {
+    parameters: NAMESPACE,
+    body: { webhookUrl: "https://example.org/events", types: ["sluice.file.committed.v1"], pathPrefix: "docs/" },
+  },
+  GetSubscription: { parameters: NAMESPACE },
+  ListSubscriptions: { parameters: NAMESPACE },
+  UpdateSubscription: { parameters: NAMESPACE, body: { state: "SUBSCRIPTION_STATE_PAUSED" } },
+  RedeliverEvents: { parameters: NAMESPACE, body: { deadLetters: true } },
+  DeleteSubscription: { parameters: NAMESPACE },
   CreateNamespace: { body: { name: "legal", bucket: "my-legal-files", region: "eu-central-1" } },
   GetNamespace: { parameters: NAMESPACE },
   ListNamespaces: {},
@@ -88,6 +97,11 @@ const LINKS: Readonly<Record<string, { parameter: string; value: string; operati
     operations: ["GetUpload", "WatchUpload", "WritePart", "PutPart", "SignParts", "CompleteUpload", "AbortUpload"],
   },
   CreateLink: { parameter: "link_id", value: "$response.body#/link/linkId", operations: ["RevokeLink"] },
+  CreateSubscription: {
+    parameter: "subscription_id",
+    value: "$response.body#/subscription/subscriptionId",
+    operations: ["GetSubscription", "UpdateSubscription", "RedeliverEvents", "DeleteSubscription"],
+  },
 };
 
 /** Adds the operation's example to its parameters and its body, and its links to the answer that has the ids. */

@@ -5,8 +5,9 @@ import { refuseMethod } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
 import type { EventSight } from "../../queries/events/event-sight.ts";
-import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
+import { type ErrorLog, noteFailure, toConnectError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
+import { nameCall } from "./name-call.ts";
 
 const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
 
@@ -35,11 +36,13 @@ export function createAuthenticationGate(
   log: ErrorLog,
 ): (context: HandlerContext) => Promise<void> {
   return async (context) => {
+    const method = `${context.service.typeName}/${context.method.name}`;
+    nameCall(context.method);
     try {
       const { address } = currentArrival();
       context.values.set(CALLER, await authenticate((name) => context.requestHeader.get(name), address));
     } catch (error) {
-      logDefect(error, { log, method: `${context.service.typeName}/${context.method.name}` });
+      noteFailure(error, { log, method });
       throw toConnectError(error);
     }
   };

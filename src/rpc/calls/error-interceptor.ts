@@ -1,5 +1,6 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { DomainError } from "../../domain/errors.ts";
+import { DomainError, type ErrorCode } from "../../domain/errors.ts";
+import { type CallFailure, currentCall, type ObservedCall } from "../../telemetry/observed-call.ts";
 import { ERROR_STATUS, toDomainError, toErrorDetails } from "./errors.ts";
 import { explainProtocolError } from "./protocol-errors.ts";
 
@@ -58,20 +59,40 @@ export function translateError(
   const shown = toConnectError(error);
   if (context.signal.aborted && shown.code === Code.Internal) {
     const { reason } = context.signal;
+    noteFailure(reason instanceof DomainError ? reason : ConnectError.from(reason, Code.Canceled), context);
     return reason instanceof DomainError ? toConnectError(reason) : ConnectError.from(reason, Code.Canceled);
   }
-  logDefect(error, context);
+  noteFailure(error, context);
   return shown;
 }
 
 /**
- * Logs once what the operator must see: the stack of a defect, and the cause of an error that hides one (the original error
- * of storage or the database).
+ * Tells the observed call why it failed, and logs once what the operator must see: the stack of a defect, and the cause of an error
+ * that hides one (the original error of storage or the database).
  */
-export function logDefect(error: unknown, context: { log: ErrorLog; method: string }): void {
-  if (error instanceof ConnectError) return;
-  const { code, reason, message, cause } = toDomainError(error);
+export function noteFailure(
+  error: unknown,
+  context: { log: ErrorLog; method: string; call?: ObservedCall | undefined },
+): void {
+  const { call = currentCall() } = context;
+  if (error instanceof ConnectError) {
+    call?.fail(toCallFailure(error.code));
+    return;
+  }
+  const shown = toDomainError(error);
+  call?.fail(shown);
+  const { code, reason, message, cause } = shown;
   const { log, method } = context;
   if (code === "internal") log.error({ error: cause ?? error, method }, "call failed with a defect");
   else if (cause !== undefined) log.error({ error: cause, method, reason }, message);
+}
+
+const CODES = new Map<number, ErrorCode>(
+  Object.entries(ERROR_STATUS).map(([code, { grpc }]) => [grpc, code as ErrorCode]),
+);
+
+/** A failure of which only gRPC's code is known. */
+export function toCallFailure(grpcCode: number): CallFailure {
+  const code = grpcCode === Code.Canceled ? "cancelled" : (CODES.get(grpcCode) ?? "internal");
+  return { code, reason: code.toUpperCase() };
 }

@@ -48,6 +48,7 @@ const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
   FILE_EXISTS: "sluice.v1.File",
   LINK_NOT_FOUND: "sluice.v1.Link",
   UPLOAD_NOT_FOUND: "sluice.v1.Upload",
+  SUBSCRIPTION_NOT_FOUND: "sluice.v1.Subscription",
 };
 
 /**
@@ -121,6 +122,6 @@ function nameQuotaSubject({ details: { namespace, principal } }: DomainError): s
 
 /** The most precise name that the error's details hold; empty when they hold none. */
 function nameResource(error: DomainError): string {
-  const { path, upload_id: uploadId, namespace } = error.details;
-  return String(path ?? uploadId ?? namespace ?? "");
+  const { path, upload_id: uploadId, subscription_id: subscriptionId, namespace } = error.details;
+  return String(path ?? uploadId ?? subscriptionId ?? namespace ?? "");
 }

@@ -10,7 +10,8 @@ describe("toFileMessage", () => {
     const file = sampleFile({ sizeBytes: Number.MAX_SAFE_INTEGER, crc32: 0xffffffff });
     const message = toFileMessage(file);
     const { generation, sizeBytes, metageneration, sha256, etag, $typeName, ...others } = message;
-    const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, purged, ...same } = others;
+    const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, purged, legalHoldInStorage, ...same } =
+      others;
     const expected = { ...file } as Record<string, unknown>;
     for (const name of Object.keys(file).filter((name) => !(name in same))) delete expected[name];
     expect(same).to.deep.equal(expected);
@@ -20,13 +21,16 @@ describe("toFileMessage", () => {
       file.createTime,
       file.updateTime,
     ]);
-    expect(purged).to.equal(false);
+    expect([purged, legalHoldInStorage]).to.deep.equal([false, false]);
     expect([supersedeTime, deleteTime, purgeTime, sha256]).to.deep.equal(Array(4).fill(undefined));
   });
 
   it("shows what keeps a file, and whether it is purged", () => {
     const message = toFileMessage(sampleFile({ legalHold: true, retainUntilTime: new Date(7), purgeState: "purging" }));
-    expect(message).to.include({ legalHold: true, purged: false });
+    expect(message).to.include({ legalHold: true, legalHoldInStorage: false, purged: false });
+    const told = sampleFile({ legalHold: true, holdSettled: true });
+    expect(toFileMessage(told)).to.include({ legalHoldInStorage: true });
+    expect(toFileMessage({ ...told, legalHold: false })).to.include({ legalHoldInStorage: false });
     expect(timestampDate(message.retainUntilTime!)).to.deep.equal(new Date(7));
     const purged = sampleFile({ purgeState: "purged", crc32: 0 });
     expect(toFileMessage(purged)).to.include({ purged: true }).and.not.have.property("crc32");

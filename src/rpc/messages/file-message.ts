@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Receipt, ReceiptSchema, type File as WireFile } from "../../../gen/sluice/v1/file_pb.ts";
-import { type File, toFileEtag } from "../../domain/files/file.ts";
+import { type File, isHeldInStorage, toFileEtag } from "../../domain/files/file.ts";
 import type { FileChange } from "../../domain/files/file-repository.ts";
 import type { GetFileRequest } from "../../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
@@ -29,6 +29,7 @@ export function toFileMessage(file: File): WireFile {
     createTime: toTimestamp(file.createTime),
     updateTime: toTimestamp(file.updateTime),
     legalHold: file.legalHold,
+    legalHoldInStorage: isHeldInStorage(file),
     purged: file.purgeState === "purged",
   };
   // No bytes of a purged file are left, and 0 is not its checksum.

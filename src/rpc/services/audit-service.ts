@@ -55,6 +55,7 @@ function toEntryMessage({
   times,
   requestId,
   tokenId,
+  traceId,
   ...entry
 }: JournalEntry): AuditEntry {
   const { before, after, ...known } = personal ?? {};
@@ -68,6 +69,7 @@ function toEntryMessage({
     generation: BigInt(resource.generation ?? 0),
     ...(tokenId !== undefined && { tokenId }),
     ...(requestId !== undefined && { requestId }),
+    ...(traceId !== undefined && { traceId }),
     times: BigInt(times),
     // What a statement wrote as jsonb is an object.
     ...(before !== undefined && { before: before as JsonObject }),

@@ -9,6 +9,7 @@ import type { EventsRequest, ToldEvent } from "../../queries/events/list-events.
 import type { WatchMessage } from "../../queries/events/watch-events.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { toEventMessage } from "../messages/event-message.ts";
+import { createSubscriptionMethods, type SubscriptionFunctions } from "./subscription-methods.ts";
 
 /** The functions that EventService calls: the queries with their dependencies bound. */
 export interface EventFunctions {
@@ -20,8 +21,12 @@ export interface EventFunctions {
 }
 
 /** EventService for Connect: protobuf in, protobuf out. */
-export function createEventService(functions: EventFunctions): ServiceImpl<typeof EventService> {
+export function createEventService(
+  functions: EventFunctions,
+  subscriptions: SubscriptionFunctions,
+): ServiceImpl<typeof EventService> {
   return {
+    ...createSubscriptionMethods(subscriptions),
     listEvents: async ({ $typeName: _, ...request }, context) => {
       const { events, ...rest } = await functions.listEvents(request, toCallOptions(context));
       return create(ListEventsResponseSchema, { events: events.map(toEventMessage), ...rest });

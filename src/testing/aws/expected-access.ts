@@ -21,6 +21,7 @@ const SLUICE: readonly ExpectedActor[] = [
     may: [
       ["s3:PutObject s3:AbortMultipartUpload s3:ListMultipartUploadParts", "my-files/files/"],
       ["s3:GetObject s3:GetObjectVersion s3:DeleteObject s3:DeleteObjectVersion", "my-files/files/"],
+      ["s3:PutObjectLegalHold", "my-files/files/"],
       ["s3:ListBucket", "my-files my-files?*"],
       ["s3:ListBucketMultipartUploads s3:ListBucketVersions s3:GetBucketLocation", "my-files"],
       ["s3:PutObject s3:GetObject", "my-files-anchors/"],

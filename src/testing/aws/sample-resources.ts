@@ -29,7 +29,7 @@ const LOGS = [
 ];
 
 const OBJECT_ACTION =
-  /^s3:(.*Object|.*Object(Version)?(Acl|Tagging|Version|VersionForReplication)|Restore.*|Abort.*|ListMultipart.*|Replicate.*)$/;
+  /^s3:(.*Object|.*Object(Version)?(Acl|LegalHold|Tagging|Version|VersionForReplication)|Restore.*|Abort.*|ListMultipart.*|Replicate.*)$/;
 const takesObjects = (action: string) => OBJECT_ACTION.test(action);
 const takesBuckets = (action: string) =>
   action.startsWith("s3:") && !takesObjects(action) && action !== "s3:ListAllMyBuckets";

@@ -113,6 +113,7 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
       ["legal_hold != true", "free", "until"],
       ["NOT legal_hold = false", "held", "until-later"],
       ["legal_hold:*", "held", "until-later"],
+      ["legal_hold = true AND legal_hold_in_storage = false", "held", "until-later"],
       ["retain_until_time:*", "until", "until-later"],
       ["retain_until_time = 2040-05-06T07:08:09.010Z", "until"],
       ["retain_until_time != 2040-05-06T07:08:09.010Z", "free", "held", "until-later"],

@@ -13,6 +13,7 @@ import {
 } from "../rigs/repository-subject.ts";
 import { fileEtagsContract } from "./file-etags-contract.ts";
 import { fileMoveContract } from "./file-move-contract.ts";
+import { fileObjectsContract } from "./file-objects-contract.ts";
 import { filePagesContract } from "./file-pages-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
@@ -38,6 +39,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
   describe("etags", () => fileEtagsContract(() => subject));
   describe("superseded generations", () => supersededFilesContract(() => subject));
+  describe("the objects of rows", () => fileObjectsContract(() => subject));
   describe("listPlaces", () => storedPlacesContract(() => subject));
   describe("pages", () => filePagesContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));

@@ -31,6 +31,43 @@ export function fileRetentionContract(subject: () => RepositorySubject): void {
     expect(await subject().files.get("default", path)).to.deep.include(retention);
   });
 
+  const settle = async (path: string, hasObjectLock: boolean) =>
+    await subject().files.settleHold(await subject().files.get("default", path), hasObjectLock);
+  const listUnsettled = async () => {
+    const ids: string[] = [];
+    for (let after: string | undefined; after !== ""; ) {
+      const { files, next } = await subject().files.listUnsettledHolds("default", { after: after ?? "", limit: 2 });
+      ids.push(...files.map(({ fileId }) => fileId));
+      after = next;
+    }
+    return ids;
+  };
+
+  it("knows which holds storage may not have, until it is told what storage answered", async () => {
+    const held: File[] = [];
+    for (let count = 0; count < 3; count++) {
+      const { path } = await commitFile(subject(), nextPath());
+      expect(await keep(path, { labels: { a: "b" } } as Partial<FileRetention>)).to.include({ holdSettled: undefined });
+      held.push(await keep(path, { legalHold: true }));
+    }
+    const [one, other, third] = held as [File, File, File];
+    expect(held.map(({ holdSettled }) => holdSettled)).to.deep.equal([false, false, false]);
+    expect(await listUnsettled()).to.include.members(held.map(({ fileId }) => fileId));
+    const settled = { ...one, holdSettled: true };
+    for (const _ of [1, 2]) expect(await settle(one.path, true)).to.deep.equal({ file: settled, isSettled: true });
+    expect((await settle(other.path, false)).file).to.deep.equal({ ...other, holdSettled: undefined });
+    expect(await listUnsettled())
+      .to.include(third.fileId)
+      .and.not.include.members([one.fileId, other.fileId]);
+    expect(await keep(one.path, { legalHold: true })).to.include({ holdSettled: true });
+    expect(await keep(one.path, { legalHold: false })).to.include({ holdSettled: false });
+    expect(await keep(other.path, { legalHold: false }), "storage never had it").to.include({ holdSettled: undefined });
+    const overtaken = await subject().files.settleHold(one, true);
+    expect(overtaken).to.deep.include({ isSettled: false });
+    expect(overtaken.file).to.include({ legalHold: false, holdSettled: false });
+    for (const path of [one.path, third.path]) await settle(path, true);
+  });
+
   it("retains a new generation from its commit on, if it is to", async () => {
     const retainMs = 7 * 86_400_000;
     const { path, file } = await commitFile(subject(), nextPath(), {}, { retainMs });

@@ -16,6 +16,7 @@ import {
   sendPart,
 } from "../rigs/object-store-subject.ts";
 import { copiesContract } from "./copies-contract.ts";
+import { legalHoldContract } from "./legal-hold-contract.ts";
 import { oneShotPartsContract } from "./one-shot-parts-contract.ts";
 import { presignedPutsContract } from "./presigned-puts-contract.ts";
 import { multipartListingContract, versionsContract } from "./store-listings-contract.ts";
@@ -67,6 +68,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     describe("aborting", () => abortingContract(given));
     describe("listing uploads", () => multipartListingContract(given));
     describe("versions", () => versionsContract(given));
+    describe("legal holds", () => legalHoldContract(given));
     describe("copies", () => copiesContract(given));
     describe("objects", () => objectsContract(given));
     describe("presigned downloads", () => presignContract(given));

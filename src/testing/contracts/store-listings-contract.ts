@@ -55,7 +55,14 @@ export function versionsContract(given: () => ObjectStoreSubject): void {
     const key = nextKey();
     for (const name of [`${key}.1`, `${key}.1`, `${key}.10`]) await put(bucket, name);
     const found = await list(bucket, `${key}.`);
-    expect(found).to.deep.equal([`${key}.1`, `${key}.10`].map((name) => ({ key: name, versionId: "null" })));
+    expect(found.map(({ lastModified: _, ...version }) => version)).to.deep.equal(
+      [`${key}.1`, `${key}.10`].map((name) => ({
+        ...{ key: name, versionId: "null", sizeBytes: 10, isDeleteMarker: false },
+      })),
+    );
+    for (const { lastModified } of found) expect(lastModified.getTime()).to.be.closeTo(Date.now(), 60_000);
+    const { versions } = await store.listVersions(bucket, { keyPrefix: `${key}.`, afterKey: `${key}.1`, pageMax: 10 });
+    expect(keysOf(versions)).to.deep.equal([`${key}.10`]);
     for (const _ of [1, 2]) await store.deleteVersions(bucket, `${key}.1`);
     expect(keysOf(await list(bucket, `${key}.`)), "no key that begins like it").to.deep.equal([`${key}.10`]);
     await store.delete(bucket, `${key}.10`, { versionId: "null" });
@@ -68,7 +75,9 @@ export function versionsContract(given: () => ObjectStoreSubject): void {
     const key = nextKey();
     for (const name of [key, key, `${key}.1`]) await put(versionedBucket, name);
     await store.delete(versionedBucket, key);
-    expect(keysOf(await list(versionedBucket, key))).to.have.members([key, key, key, `${key}.1`]);
+    const found = await list(versionedBucket, key);
+    expect(keysOf(found)).to.deep.equal([key, key, key, `${key}.1`]);
+    expect(found.filter(({ isDeleteMarker }) => isDeleteMarker).map(({ sizeBytes }) => sizeBytes)).to.deep.equal([0]);
     expect(await store.head(versionedBucket, key)).to.equal(undefined);
     await store.deleteVersions(versionedBucket, key);
     expect(keysOf(await list(versionedBucket, key))).to.deep.equal([`${key}.1`]);

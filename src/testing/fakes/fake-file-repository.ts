@@ -1,9 +1,11 @@
+import { compareBytes } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
 import { type FileCursor, type FileOrder, PATH_ORDER, toPathCursor } from "../../domain/files/file-order.ts";
 import type {
   FileChange,
+  FileObject,
   FilePage,
   FileQuery,
   FileRepository,
@@ -134,10 +136,34 @@ export class FakeFileRepository implements FileRepository {
       options.change(toFile(file)),
     );
     const updateTime = new Date(this.#now());
+    if (file.legalHold !== legalHold && (legalHold || file.holdSettled !== undefined)) file.holdSettled = false;
     Object.assign(file, { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime, updateTime });
     file.metageneration++;
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
+  }
+
+  async settleHold(
+    { fileId, metageneration }: Parameters<FileRepository["settleHold"]>[0],
+    hasObjectLock: boolean,
+  ): Promise<{ file: File; isSettled: boolean }> {
+    const file = this.#files.find((candidate) => candidate.fileId === fileId);
+    if (file === undefined) throw new Error(`there is no file ${fileId}`);
+    const isSettled = file.metageneration === metageneration;
+    if (isSettled) file.holdSettled = hasObjectLock ? true : undefined;
+    return { file: toFile(file), isSettled };
+  }
+
+  async listUnsettledHolds(
+    namespace: string,
+    { after, limit }: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }> {
+    const files = this.#files
+      .filter((file) => file.namespace === namespace && file.holdSettled === false && file.purgeState === undefined)
+      .filter(({ fileId }) => fileId > after)
+      .sort((a, b) => (a.fileId < b.fileId ? -1 : 1))
+      .slice(0, limit);
+    return { files: files.map(toFile), next: files.length < limit ? "" : (files.at(-1)?.fileId ?? "") };
   }
 
   async delete(namespace: string, path: string, options: Parameters<FileRepository["delete"]>[2]): Promise<File> {
@@ -173,6 +199,23 @@ export class FakeFileRepository implements FileRepository {
     }
     const sorted = [...places].sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
     return sorted.slice(0, limit).map(([, place]) => place);
+  }
+
+  async listObjects(
+    bucket: string,
+    { keyPrefix, after, limit }: Parameters<FileRepository["listObjects"]>[1],
+  ): Promise<FileObject[]> {
+    return this.#files
+      .filter(
+        (file) => file.bucket === bucket && file.s3Key.startsWith(keyPrefix) && compareBytes(file.s3Key, after) > 0,
+      )
+      .sort((a, b) => compareBytes(a.s3Key, b.s3Key))
+      .slice(0, limit)
+      .map(toFileObject);
+  }
+
+  async findObjects(bucket: string, keys: readonly string[]): Promise<FileObject[]> {
+    return this.#files.filter((file) => file.bucket === bucket && keys.includes(file.s3Key)).map(toFileObject);
   }
 
   async undelete(namespace: string, path: string, options: Parameters<FileRepository["undelete"]>[2]): Promise<File> {
@@ -401,10 +444,16 @@ const EMPTIED = {
   metadata: {},
   labels: {},
   dataSubject: "",
+  holdSettled: undefined,
 } as const satisfies Partial<File>;
 
 function isLive({ supersedeTime, deleteTime }: File): boolean {
   return supersedeTime === undefined && deleteTime === undefined;
+}
+
+function toFileObject(file: File): FileObject {
+  const { namespace, fileId, path, generation, s3Key, s3VersionId, s3Etag, sizeBytes, crc32, purgeState } = file;
+  return { namespace, fileId, path, generation, s3Key, s3VersionId, s3Etag, sizeBytes, crc32, purgeState };
 }
 
 function toFile(file: File): File {

@@ -11,8 +11,9 @@ objectStoreContract("FakeObjectStore", async () => {
   const store = new FakeObjectStore({
     partMinBytes: PART_MIN_BYTES,
     now,
-    buckets: { bucket: "eu-central-1", versioned: "eu-central-1" },
+    buckets: { bucket: "eu-central-1", versioned: "eu-central-1", locked: "eu-central-1" },
     versionedBuckets: ["versioned"],
+    lockedBuckets: ["locked"],
   });
   const withWrongSecret = new FakeObjectStore({ buckets: {}, secret: "not-the-secret", now });
   return {
@@ -21,6 +22,7 @@ objectStoreContract("FakeObjectStore", async () => {
     withWrongSecret,
     bucket: "bucket",
     versionedBucket: "versioned",
+    lockedBucket: "locked",
     region: "eu-central-1",
     download: async (url) => {
       const { status, bytes, contentType, contentDisposition: disposition } = store.download(url);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
+import { compareBytes } from "../../domain/access/path-scope.ts";
 import { combineCrc32 } from "../../domain/crc32.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { toLifetimeSeconds } from "../../domain/files/download-lifetime.ts";
@@ -23,6 +24,7 @@ import { FakeBody, type FakeBodyOptions } from "./fake-body.ts";
 import { type ObjectStoreOperation, StoreFaults } from "./store-faults.ts";
 
 interface StoredObject extends ObjectHead {
+  lastModified: Date;
   bytes: Buffer;
   contentType: string;
 }
@@ -41,6 +43,8 @@ export interface FakeObjectStoreOptions {
   buckets?: Readonly<Record<string, string>>;
   /** Buckets that keep versions; none when left out. */
   versionedBuckets?: readonly string[];
+  /** Buckets with Object Lock, which keep versions too; none when left out. */
+  lockedBuckets?: readonly string[];
   /** Least size of a part but the last, in bytes; 0 when left out, so that tests may use tiny parts. */
   partMinBytes?: number;
   /** Secret that signs presigned URLs; URLs of another secret are refused. */
@@ -68,6 +72,9 @@ export class FakeObjectStore implements ObjectStore {
   readonly #secret: string;
   readonly #now: () => number;
   readonly #versionedBuckets: ReadonlySet<string>;
+  readonly #lockedBuckets: ReadonlySet<string>;
+  /** Versions under a legal hold, as "bucket/key version". */
+  readonly #held = new Set<string>();
   /** The objects that readers see. */
   readonly #objects = new Map<string, StoredObject>();
   /** The older versions that versioned buckets keep, and marks of deletion; the newest last. */
@@ -78,7 +85,8 @@ export class FakeObjectStore implements ObjectStore {
 
   constructor(options: FakeObjectStoreOptions = {}) {
     this.#buckets = options.buckets ?? { bucket: "eu-central-1" };
-    this.#versionedBuckets = new Set(options.versionedBuckets);
+    this.#lockedBuckets = new Set(options.lockedBuckets);
+    this.#versionedBuckets = new Set([...(options.versionedBuckets ?? []), ...this.#lockedBuckets]);
     this.#partMinBytes = options.partMinBytes ?? 0;
     this.#secret = options.secret ?? "fake";
     this.#now = options.now ?? Date.now;
@@ -209,13 +217,20 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
-  async listVersions(bucket: string, { keyPrefix, after, pageMax }: PageOptions) {
+  async listVersions(bucket: string, { keyPrefix, after, afterKey, pageMax }: PageOptions & { afterKey?: string }) {
     return await this.#work("listVersions", { key: keyPrefix }, () => {
       this.#assertBucket(bucket);
-      const current = [...this.#objects].map(([place, { versionId }]) => ({ place, versionId: versionId || "null" }));
+      const current = [...this.#objects].map(([place, object]) => ({ place, versionId: object.versionId, object }));
       const all = [...current, ...this.#history]
         .filter(({ place }) => place.startsWith(`${bucket}/${keyPrefix}`))
-        .map(({ place, versionId }) => ({ key: place.slice(bucket.length + 1), versionId }));
+        .map(({ place, versionId, object }) => ({
+          key: place.slice(bucket.length + 1),
+          versionId: versionId || "null",
+          sizeBytes: object?.sizeBytes ?? 0,
+          lastModified: object?.lastModified ?? new Date(this.#now()),
+          isDeleteMarker: object === undefined,
+        }))
+        .filter(({ key }) => afterKey === undefined || compareBytes(key, afterKey) > 0);
       const { page, next } = toPage(all, { after, pageMax, idOf: ({ versionId }) => versionId });
       return { versions: page, next };
     });
@@ -249,9 +264,9 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
-  async head(bucket: string, key: string): Promise<ObjectHead | undefined> {
+  async head(bucket: string, key: string, { versionId = "" } = {}): Promise<ObjectHead | undefined> {
     return await this.#work("head", { key }, () => {
-      const object = this.#objects.get(`${bucket}/${key}`);
+      const object = this.#findVersion({ bucket, key, versionId });
       return object === undefined ? undefined : toHead(object);
     });
   }
@@ -287,9 +302,30 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
+  async setLegalHold(
+    bucket: string,
+    key: string,
+    { versionId, isHeld }: { versionId?: string; isHeld: boolean },
+  ): Promise<boolean> {
+    return await this.#work("setLegalHold", { key }, () => {
+      if (!this.#lockedBuckets.has(bucket)) return false;
+      const version = this.#findSource({ bucket, key, versionId: versionId ?? "" });
+      const held = `${bucket}/${key} ${version.versionId}`;
+      if (isHeld) this.#held.add(held);
+      else this.#held.delete(held);
+      return true;
+    });
+  }
+
+  /** Whether a version of a key is under a legal hold. */
+  isHeld(bucket: string, key: string): boolean {
+    return [...this.#held].some((held) => held.startsWith(`${bucket}/${key} `));
+  }
+
   async deleteVersions(bucket: string, key: string): Promise<void> {
     await this.#work("delete", { key }, () => {
       const place = `${bucket}/${key}`;
+      if (this.isHeld(bucket, key)) throw refused("a version is under a legal hold");
       this.#objects.delete(place);
       this.#history = this.#history.filter((version) => version.place !== place);
     });
@@ -390,11 +426,15 @@ export class FakeObjectStore implements ObjectStore {
     return outcome;
   }
 
-  #findSource({ bucket, key, versionId }: CopySource): StoredObject {
+  #findVersion({ bucket, key, versionId }: CopySource): StoredObject | undefined {
     const place = `${bucket}/${key}`;
     const current = this.#objects.get(place);
     const older = this.#history.find((version) => version.place === place && version.versionId === versionId)?.object;
-    const source = versionId === "" || current?.versionId === versionId ? current : older;
+    return versionId === "" || (current?.versionId || "null") === versionId ? current : older;
+  }
+
+  #findSource(named: CopySource): StoredObject {
+    const source = this.#findVersion(named);
     if (source !== undefined) return source;
     throw new DomainError("data_loss", "copying the file: storage does not have the object", {
       reason: "FILE_NOT_FOUND",
@@ -440,7 +480,8 @@ export class FakeObjectStore implements ObjectStore {
   #putObject(bucket: string, key: string, object: { bytes: Buffer; contentType: string; etag?: string }): StoredObject {
     const { bytes, contentType, etag = toEtag(bytes) } = object;
     const versionId = this.#versionedBuckets.has(bucket) ? `version-${++this.#ids}` : "";
-    const stored = { bytes, contentType, etag, sizeBytes: bytes.length, versionId, crc32: crc32(bytes) };
+    const lastModified = new Date(this.#now());
+    const stored = { bytes, contentType, etag, sizeBytes: bytes.length, versionId, lastModified, crc32: crc32(bytes) };
     this.#retire(bucket, `${bucket}/${key}`);
     this.#objects.set(`${bucket}/${key}`, stored);
     return stored;
@@ -454,6 +495,7 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   #removeVersion(place: string, versionId: string): void {
+    if (this.#held.has(`${place} ${versionId}`)) throw refused("the version is under a legal hold");
     const current = this.#objects.get(place);
     if (current !== undefined && (current.versionId || "null") === versionId) this.#objects.delete(place);
     else this.#history = this.#history.filter((one) => one.place !== place || one.versionId !== versionId);

@@ -1,4 +1,4 @@
-import { type File, toFileEtag } from "../../domain/files/file.ts";
+import { type File, isHeldInStorage, toFileEtag } from "../../domain/files/file.ts";
 import { toSearchWords } from "../../domain/files/search-words.ts";
 import type {
   FileFilter,
@@ -81,6 +81,7 @@ const TIMES: Record<TimeField, (file: File) => Date | undefined> = {
 
 const FLAGS: Record<FlagField, (file: File) => boolean> = {
   legal_hold: (file) => file.legalHold,
+  legal_hold_in_storage: isHeldInStorage,
   purged: (file) => file.purgeState === "purged",
 };
 

@@ -15,6 +15,7 @@ export type ObjectStoreOperation =
   | "head"
   | "read"
   | "delete"
+  | "setLegalHold"
   | "checkBucket"
   | "readBucketRegion";
 

@@ -31,6 +31,7 @@ export interface ApiFunctions {
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
   namespaces?: Partial<ApiOptions["namespaces"]>;
   events?: Partial<ApiOptions["events"]>;
+  subscriptions?: Partial<ApiOptions["subscriptions"]>;
   audit?: Partial<ApiOptions["audit"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
@@ -60,6 +61,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
     events: withDefects(functions.events),
+    subscriptions: withDefects(functions.subscriptions),
     audit: withDefects(functions.audit),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,

@@ -8,7 +8,7 @@ import {
   startPostgresContainer,
   startVersitygwContainer,
 } from "./containers.ts";
-import { withoutSecrets, withoutVersions } from "./object-store-subject.ts";
+import { withoutLocks, withoutSecrets, withoutVersions } from "./object-store-subject.ts";
 import { createPostgresSubject } from "./postgres-subject.ts";
 import { createS3Subject } from "./s3-subject.ts";
 import { UploadRig } from "./upload-rig.ts";
@@ -27,7 +27,11 @@ describe("in containers", function () {
     const { endpoint, stop } = await startVersitygwContainer();
     return {
       ...createS3Subject(endpoint, stop),
-      unable: { ...VERSITYGW_UNABLE, ...withoutVersions("the container has no directory for versions") },
+      unable: {
+        ...VERSITYGW_UNABLE,
+        ...withoutVersions("the container has no directory for versions"),
+        ...withoutLocks("the container has no directory for versions"),
+      },
     };
   });
 
@@ -39,6 +43,7 @@ describe("in containers", function () {
     const unable = {
       ...withoutSecrets("LocalStack takes any secret"),
       ...withoutVersions("no bucket of LocalStack is set up to keep versions"),
+      ...withoutLocks("no bucket of LocalStack is set up to have Object Lock"),
     };
     return { ...createS3Subject(endpoint, stop), unable };
   });

@@ -22,6 +22,8 @@ export interface ObjectStoreSubject {
   bucket: string;
   /** One more bucket, which keeps versions; absent where `unable` names the tests that need it. */
   versionedBucket?: string;
+  /** One more bucket, which has Object Lock; absent where `unable` names the tests that need it. */
+  lockedBucket?: string;
   region: string;
   /** Titles of the tests that this storage is known not to pass, each with a sentence that says why; they are skipped with it. */
   unable?: Readonly<Record<string, string>>;
@@ -39,6 +41,14 @@ export function withoutVersions(why: string): Record<string, string> {
     "are deleted one by one, and what is left is seen again": why,
     "are listed in pages": why,
     "copies the version that is named, deleted or overwritten as it may be": why,
+  };
+}
+
+/** Exceptions of storage without Object Lock. */
+export function withoutLocks(why: string): Record<string, string> {
+  return {
+    "keep a version from being deleted until they are lifted, and can be set twice": why,
+    "are of no version that is not there": why,
   };
 }
 

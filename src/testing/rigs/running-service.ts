@@ -57,8 +57,10 @@ export interface RunningService {
   readonly s3: DevS3Server;
   /** Lines that were logged as errors or worse, parsed. */
   readonly errorsLogged: Record<string, unknown>[];
-  /** Lines that were logged as warnings, parsed. */
+  /** Other lines that were logged as warnings, parsed. */
   readonly warningsLogged: Record<string, unknown>[];
+  /** Lines of the call log, parsed. */
+  readonly callsLogged: Record<string, unknown>[];
   /** Starts another replica over the same database and storage; `stop` ends it too. */
   startReplica(): Promise<App>;
   /** Ends all replicas and removes what they stored. */
@@ -77,11 +79,15 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     const config = await configure(options, storage.endpoint, ends);
     const errorsLogged: Record<string, unknown>[] = [];
     const warningsLogged: Record<string, unknown>[] = [];
-    const note = (entry: { level: number }) => {
-      (entry.level >= (pino.levels.values.error as number) ? errorsLogged : warningsLogged).push(entry);
+    const callsLogged: Record<string, unknown>[] = [];
+    const note = (entry: { level: number; msg: string }) => {
+      const { error, warn } = pino.levels.values as { error: number; warn: number };
+      if (entry.msg === "call") callsLogged.push(entry);
+      else if (entry.level >= error) errorsLogged.push(entry);
+      else if (entry.level >= warn && !("calls" in entry)) warningsLogged.push(entry);
     };
     const log = pino(
-      { level: "warn", errorKey: "error", serializers: { error: pino.stdSerializers.err } },
+      { level: "info", errorKey: "error", serializers: { error: pino.stdSerializers.err } },
       { write: (line: string) => note(JSON.parse(line)) },
     );
     const startReplica = async () => {
@@ -99,6 +105,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
       config,
       errorsLogged,
       warningsLogged,
+      callsLogged,
       startReplica,
       stop,
       get s3() {

@@ -42,11 +42,12 @@ export async function startS3Judge({ tool, args, env }: S3JudgeRecipe): Promise<
   return typeof judge === "string" ? judge : { endpoint: toEndpoint(judge.url), stop: judge.stop };
 }
 
-/** Creates the endpoint's bucket. */
-export async function createBucket(endpoint: S3Endpoint): Promise<void> {
+/** Creates the endpoint's bucket, with Object Lock if it is to have that. */
+export async function createBucket(endpoint: S3Endpoint, { hasObjectLock = false } = {}): Promise<void> {
   const { access, close } = createTestAccess(endpoint);
+  const lock = hasObjectLock ? { ObjectLockEnabledForBucket: true } : {};
   try {
-    await access.client.send(new CreateBucketCommand({ Bucket: endpoint.bucket }));
+    await access.client.send(new CreateBucketCommand({ Bucket: endpoint.bucket, ...lock }));
   } finally {
     close();
   }

@@ -1,5 +1,5 @@
 import { TOOLS } from "./find-tool.ts";
-import { type ObjectStoreSubject, withoutVersions } from "./object-store-subject.ts";
+import { type ObjectStoreSubject, withoutLocks, withoutVersions } from "./object-store-subject.ts";
 import { type S3JudgeRecipe, startS3Judge } from "./s3-judge.ts";
 
 const UNVERIFIED = "s3s-fs 0.14 compares no checksum of a part or an object of parts, and states none";
@@ -8,6 +8,7 @@ const FORBIDDEN = "s3s-fs 0.14 answers 403 where S3 says NoSuchUpload";
 /** The tests that s3s-fs does not pass, with the reasons. */
 export const S3S_FS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   ...withoutVersions("s3s-fs 0.14 keeps no versions"),
+  ...withoutLocks("s3s-fs 0.14 has no Object Lock"),
   "are one for each object where the bucket keeps none": "s3s-fs 0.14 does not list versions",
   "lists uploads under a prefix, several under one key": "s3s-fs 0.14 does not list multipart uploads",
   "lists them in pages, and goes on behind one that has ended meanwhile": "s3s-fs 0.14 does not list multipart uploads",

@@ -13,6 +13,7 @@ export const SEAWEEDFS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   "replaces a part that is sent again": "SeaweedFS lists both parts of one number, and takes the newer",
   "takes the part that was signed, once and again, beside others":
     "SeaweedFS lists no CRC32 of parts, so that none can be adopted",
+  "are of no version that is not there": "SeaweedFS answers 500 to a hold on an object that it does not have",
   "says in which region it lies": "SeaweedFS has buckets in no region",
   "is refused when there is none of its name": "SeaweedFS says of every bucket that it exists",
 };

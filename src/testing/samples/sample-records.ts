@@ -77,6 +77,7 @@ export function sampleFile(overrides: Partial<File> = {}): File {
     purgeTime: undefined,
     legalHold: false,
     retainUntilTime: undefined,
+    holdSettled: undefined,
     purgeState: undefined,
     ...overrides,
   };

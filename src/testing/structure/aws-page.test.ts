@@ -53,7 +53,10 @@ describe("the page on AWS services", () => {
     const server = { config: async () => commands, serve: async () => {}, migrate: async () => {} };
     const terminal = { stdout, stderr, stdin: new PassThrough(), env: {}, signal: new AbortController().signal };
     const args = line.replace(/#.*/, "").trim().split(/\s+/).slice(2);
-    expect(await runCli(args, terminal, { ...server, doctor: async () => true }), stderr.text()).to.equal(exitCode);
+    expect(
+      await runCli(args, terminal, { ...server, doctor: async () => true, reconcile: async () => true }),
+      stderr.text(),
+    ).to.equal(exitCode);
     return stdout.text();
   }
 

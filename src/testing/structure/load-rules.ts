@@ -12,7 +12,17 @@ export interface LoadRule {
 export const LOAD_RULES: readonly LoadRule[] = [
   {
     entry: "src/app.ts",
-    without: ["src/aws/", "src/cli/", "src/client/", "src/devstack/", "yaml", "commander", "jose"],
+    without: [
+      "src/aws/",
+      "src/cli/",
+      "src/client/",
+      "src/devstack/",
+      "yaml",
+      "commander",
+      "jose",
+      "pino-pretty",
+      "@opentelemetry/sdk-node",
+    ],
     why: "workers serve uploads: the rest is loaded by the call that needs it",
   },
   {

@@ -13,6 +13,7 @@ import { createSluiceClient } from "../../client/client.ts";
 import { tokenKeys } from "../../config/token-keys.ts";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
+import { findFreePort } from "../../devstack/tcp-port.ts";
 import { findProgram } from "../rigs/find-program.ts";
 import { PLAIN_ENVIRONMENT } from "../rigs/plain-environment.ts";
 import { seededBytes } from "../rigs/upload-rig.ts";
@@ -136,6 +137,27 @@ describe("the examples of the pages", function () {
     );
   });
 
+  it("let a webhook receive events, and verify who sent them", async () => {
+    const PORT = String(await findFreePort());
+    const making = testedBlock("events", "A webhook receiver in TypeScript", "sh");
+    const made = await run("bash", ["-euo", "pipefail", "-c", making], { PORT });
+    const [, secret = ""] = /^WEBHOOK_SECRET=(whsec_\S+)$/m.exec(made) ?? [];
+    const receiver = testedBlock("events", "A webhook receiver in TypeScript", "ts");
+    const args = ["--input-type=module-typescript", "--eval", receiver];
+    const child = start(process.execPath, args, { PORT, WEBHOOK_SECRET: secret });
+    const closed = once(child, "close");
+    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    for (const path of ["told/1", "told/2"]) await client.upload(new Uint8Array([1]), path);
+    const seen: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (seen.push(line) === 2) child.kill("SIGTERM");
+    }
+    await closed;
+    for (const { subscriptionId } of await client.listSubscriptions()) await client.deleteSubscription(subscriptionId);
+    client.close();
+    expect(seen).to.deep.equal(["sluice.file.committed.v1 told/1", "sluice.file.committed.v1 told/2"]);
+  });
+
   it("let sluice label, search, and list folders and generations", async () => {
     const stdout = await run("bash", [
       "-euo",
@@ -151,7 +173,7 @@ describe("the examples of the pages", function () {
   it("let sluice copy, move, restore, hold and purge", async () => {
     const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("life-of-a-file", "Generations", "sh")]);
     expect(stdout).to.contain("restored life/final.md, generation 3,");
-    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold\n");
+    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold of the record alone\n");
     expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
     expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
   });

@@ -217,7 +217,13 @@ describe("the README and the pages of docs/", () => {
       const stdout = captureText();
       const terminal = { stdout, stderr: new PassThrough(), stdin: new PassThrough(), env: {} };
       const config = async () => CONFIG_COMMANDS;
-      const server = { config, serve: async () => {}, migrate: async () => {}, doctor: async () => true };
+      const server = {
+        config,
+        serve: async () => {},
+        migrate: async () => {},
+        doctor: async () => true,
+        reconcile: async () => true,
+      };
       await runCli(["--help"], { ...terminal, signal: new AbortController().signal }, server);
       const commands = [...stdout.text().matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name);
       const named = rowsOf(sectionOf("command-line", "The command line")).flatMap(

@@ -34,6 +34,7 @@ const EVERY_ROOM = [
     "auth",
     "jobs",
     "journal",
+    "receivers",
     "telemetry",
     "aws",
     "client",
@@ -41,6 +42,12 @@ const EVERY_ROOM = [
   ],
   ...["devstack", "processes", "config", "app.ts"],
 ];
+
+/** What serves a call tells it what it learns of it. */
+const OBSERVED = "telemetry/observed-call.ts";
+
+/** Adapters measure what they ask of other systems. */
+const MEASURED = ["telemetry/client-span.ts", "telemetry/metrics.ts"];
 
 /** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
@@ -66,29 +73,30 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       links: [".", "access", "files"],
       uploads: [".", "files"],
       log: [],
+      subscriptions: [".", "journal", "limits"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
-    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [] },
+    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [], subscriptions: [] },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
-  transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
+  transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
     packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
-    inner: { events: ["."] },
+    inner: { events: ["."], subscriptions: [] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
-    imports: ["domain", "transfer", "commands", "queries", "rpc"],
+    imports: ["domain", "transfer", "commands", "queries", "rpc", OBSERVED],
     types: ["auth"],
-    packages: [...PROTOBUF, "node:http2"],
+    packages: [...PROTOBUF, "node:async_hooks", "node:http2"],
     gen: "all",
   },
   rpc: {
-    imports: ["domain"],
+    imports: ["domain", OBSERVED],
     types: ["commands", "transfer", "queries", "auth"],
     packages: [
       ...PROTOBUF,
@@ -113,7 +121,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // One more face of the same API: it calls the methods as rpc/ serves them, and writes bodies as ingest/ does.
   rest: {
-    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest", "auth/source-address.ts"],
+    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest", "auth/source-address.ts", OBSERVED],
     types: ["auth"],
     // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
     packages: [
@@ -125,8 +133,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: { openapi: ["."] },
   },
   s3: {
-    imports: ["domain"],
+    imports: ["domain", ...MEASURED],
     packages: [
+      "@opentelemetry/semantic-conventions",
       ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
       ...["@smithy/core", "@smithy/node-http-handler"],
       ...[
@@ -142,8 +151,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   postgres: {
-    imports: ["domain"],
+    imports: ["domain", ...MEASURED],
+    typePackages: ["@opentelemetry/api"],
     packages: [
+      "@opentelemetry/semantic-conventions",
       // It gathers the lookups of one moment into one statement, and gives each its own answer.
       "dataloader",
       // It tells the call that a query belongs to, which slonik does not hand through.
@@ -160,10 +171,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       files: ["pool", "rows", "search", "uploads"],
       links: ["pool", "rows"],
       journal: ["pool", "search"],
+      subscriptions: ["pool", "rows"],
     },
   },
   auth: {
-    imports: ["domain"],
+    imports: ["domain", OBSERVED],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
     inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
@@ -190,10 +202,39 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       live: [".", "policy", "print", "services", "template"],
     },
   },
-  jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
+  jobs: {
+    imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
+    packages: ["node:timers"],
+    inner: { reconcile: [] },
+  },
   // Numbers entries of the journal, and carries them to those who read it.
-  journal: { imports: ["domain"], packages: ["node:timers"], inner: { log: [] } },
-  telemetry: { imports: ["domain"], packages: ["pino"] },
+  // Other rooms tell it which call is being served, and how it went.
+  telemetry: {
+    imports: ["domain"],
+    packages: [
+      ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
+      ...[
+        "@opentelemetry/exporter-metrics-otlp-http",
+        "@opentelemetry/exporter-metrics-otlp-proto",
+        "@opentelemetry/exporter-prometheus",
+      ],
+      ...[
+        "@opentelemetry/exporter-trace-otlp-http",
+        "@opentelemetry/exporter-trace-otlp-proto",
+        "@opentelemetry/sdk-metrics",
+      ],
+      ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
+      "node:crypto",
+      "pino",
+      "pino-pretty",
+    ],
+  },
+  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
+  // Sends events to those who receive them: webhooks, and buses of EventBridge.
+  receivers: {
+    imports: ["domain"],
+    packages: ["@aws-sdk/client-eventbridge", "node:crypto", "node:dns", "node:http", "node:https", "node:net"],
+  },
   client: {
     // Both sides of a signature must mean the same request.
     imports: ["domain/crc32.ts", "domain/access/iam-token.ts", "domain/access/sts-regions.ts"],
@@ -216,13 +257,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "postgres",
       "s3",
       "aws",
+      "jobs/reconcile/reconcile-storage.ts",
       "domain/crc32.ts",
       "domain/errors.ts",
       // The doctor compares what is configured with what the database keeps.
       "domain/namespaces/refusals.ts",
     ],
     // Probes of storage speak in its port's terms.
-    types: ["domain"],
+    types: ["domain", "jobs"],
     packages: [
       ...[
         "@bufbuild/protobuf",
@@ -263,16 +305,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
+  "connect-deliveries.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
   "connect-audit-log.ts": { imports: SERVER_ROOMS, packages: [] },
   "connect-service.ts": {
-    imports: [...SERVER_ROOMS, "connect-audit-log.ts", "connect-database.ts"],
+    imports: [...SERVER_ROOMS, "connect-audit-log.ts", "connect-database.ts", "connect-deliveries.ts"],
     packages: ["node:*", "pino"],
   },
   config: {
     imports: [
-      ...["domain/access/iam-principal.ts", "domain/log/signed-note.ts", "domain/nearest-name.ts"],
-      "domain/namespaces/namespace-bounds.ts",
+      ...["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+      "domain/log/signed-note.ts",
+      "domain/subscriptions/reachable-addresses.ts",
     ],
     packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },

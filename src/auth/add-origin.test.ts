@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
-import { addAddress } from "./add-address.ts";
+import { addOrigin } from "./add-origin.ts";
 
-describe("addAddress", () => {
+describe("addOrigin", () => {
   const call = (trustedProxies: number, from?: string, forwardedFor?: string) =>
-    addAddress(async () => SAMPLE_CALLER, { trustedProxies })(
+    addOrigin(async () => SAMPLE_CALLER, { trustedProxies })(
       (name) => (name === "x-forwarded-for" ? forwardedFor : undefined),
       from,
     );

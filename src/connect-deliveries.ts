@@ -1,0 +1,152 @@
+import type { Logger } from "pino";
+import { createPurposeSealer } from "./auth/purpose-sealer.ts";
+import type { SubscriptionAccess } from "./commands/subscriptions/create-subscription.ts";
+import type { Config } from "./config/config.ts";
+import { formatCursor } from "./domain/journal/event-log.ts";
+import type { Namespaces } from "./domain/namespaces/namespace.ts";
+import type { Delivery, EventSender } from "./domain/subscriptions/delivery.ts";
+import type { DeliveryLanes, Lane } from "./domain/subscriptions/delivery-lanes.ts";
+import { DELIVERY_PACE } from "./domain/subscriptions/judge-failure.ts";
+import { type ReceiverPolicy, toBusRegion } from "./domain/subscriptions/parse-receiver.ts";
+import { createReach } from "./domain/subscriptions/reachable-addresses.ts";
+import { type SecretSealer, WEBHOOK_PURPOSE } from "./domain/subscriptions/webhook-secret.ts";
+import { DELIVERER_LIMITS, Deliverer } from "./journal/deliveries/deliverer.ts";
+import type { FollowedPlace } from "./journal/deliveries/run-lane.ts";
+import { createEventLog } from "./postgres/journal/event-log.ts";
+import type { DatabasePools } from "./postgres/pool/pool.ts";
+import { createDeliveryLanes } from "./postgres/subscriptions/delivery-lanes.ts";
+import { createSubscriptionRepository } from "./postgres/subscriptions/subscription-repository.ts";
+import { parseCursor } from "./queries/events/event-cursor.ts";
+import { EventFeed, FEED_LIMITS, type FeedLimits } from "./queries/events/event-feed.ts";
+import { WHOLE_SIGHT } from "./queries/events/event-sight.ts";
+import { watchEvents } from "./queries/events/watch-events.ts";
+import { createBusClients, createBusSender } from "./receivers/bus-sender.ts";
+import { createClosedSender } from "./receivers/closed-sender.ts";
+import { WebhookClient } from "./receivers/webhook-client.ts";
+import { createWebhookSender } from "./receivers/webhook-sender.ts";
+import { toDelivery } from "./rest/event-json.ts";
+
+/**
+ * Lanes follow the events as callers do who watch, by a feed of their own, so that neither takes the other's places. Nobody waits for an
+ * event to be delivered within a tenth of a second; and each heartbeat moves the cursor of an idle subscription in the database.
+ */
+const LANE_FEED: FeedLimits = {
+  ...FEED_LIMITS,
+  watchersMax: DELIVERER_LIMITS.lanesMax,
+  pollMs: 200,
+  heartbeatMs: 15_000,
+};
+
+/** Subscriptions, and what delivers their events from this process. */
+export interface ConnectedDeliveries {
+  access: Omit<SubscriptionAccess, "namespaces">;
+  /** Takes what is due; rejects when the database cannot be reached. */
+  look(): Promise<void>;
+  /** Ends what is under way; other replicas go on with it. */
+  stop(): Promise<void>;
+}
+
+/** Connects subscriptions to their receivers. Nothing is delivered until the deliverer is asked to look. */
+export function connectDeliveries(
+  config: Config,
+  options: { pools: DatabasePools; namespaces: Namespaces; publicUrl: string; log: Logger },
+): ConnectedDeliveries {
+  const { pools, namespaces, publicUrl, log } = options;
+  const events = createEventLog(pools.commands);
+  const lanes = createDeliveryLanes(pools.commands);
+  const feed = new EventFeed({ log: events, backoff: config.databaseBackoff, limits: LANE_FEED });
+  const receivers: ReceiverPolicy = { mayReach: createReach(config.webhookNetworks), buses: config.eventBuses };
+  const { keys } = config.uploadTokens;
+  const sealer = keys.length === 0 ? undefined : createPurposeSealer(keys, WEBHOOK_PURPOSE);
+  const senders = new Senders({ receivers, sealer, lanes });
+  const deliverer = new Deliverer({
+    lanes,
+    follow: (lane, { signal }) => follow({ feed, namespaces, publicUrl }, lane, { signal }),
+    find: async (lane, { sequence, eventId }) => {
+      const { namespace, cursor } = lane.subscription;
+      const { origin } = cursor;
+      const found = await events.read({ namespace, after: sequence - 1, through: sequence, limit: 1 });
+      const event = found.events.find((one) => one.eventId === eventId);
+      return event && toDelivery({ event, cursor: formatCursor({ origin, sequence }) }, { publicUrl, origin });
+    },
+    open: (lane) => senders.open(lane),
+    pace: DELIVERY_PACE,
+    random: Math.random,
+    log,
+  });
+  return {
+    access: { subscriptions: createSubscriptionRepository(pools.commands), events, sealer, receivers },
+    look: () => deliverer.look(),
+    stop: async () => {
+      await deliverer.stop();
+      feed.drain();
+      senders.close();
+    },
+  };
+}
+
+/** What a subscription follows: a watch of all that it wants, without the message that only says where the watch begins. */
+async function* follow(
+  deps: { feed: EventFeed; namespaces: Namespaces; publicUrl: string },
+  { subscription }: Lane,
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<FollowedPlace, void, undefined> {
+  const { subscriptionId, namespace, types, pathPrefix, cursor: begin } = subscription;
+  const { publicUrl } = deps;
+  const request = { namespace, types, pathPrefix, cursor: formatCursor(begin), onlyNew: false };
+  const caller = { principal: `subscription:${subscriptionId}` };
+  const messages = watchEvents(deps, request, { caller, sight: () => WHOLE_SIGHT, signal });
+  let hasBegun = false;
+  for await (const { event, cursor } of messages) {
+    const place = parseCursor(cursor) ?? begin;
+    const delivery: Delivery | undefined = event && toDelivery({ event, cursor }, { publicUrl, origin: place.origin });
+    if (hasBegun) yield { sequence: place.sequence, delivery };
+    hasBegun = true;
+  }
+}
+
+/** The ways to the receivers. */
+class Senders {
+  readonly #receivers: ReceiverPolicy;
+  readonly #sealer: SecretSealer | undefined;
+  readonly #lanes: DeliveryLanes;
+  readonly #webhooks: WebhookClient;
+  readonly #buses = createBusClients();
+
+  constructor(deps: { receivers: ReceiverPolicy; sealer: SecretSealer | undefined; lanes: DeliveryLanes }) {
+    this.#receivers = deps.receivers;
+    this.#sealer = deps.sealer;
+    this.#lanes = deps.lanes;
+    this.#webhooks = new WebhookClient({ mayReach: deps.receivers.mayReach });
+  }
+
+  async open(lane: Lane): Promise<EventSender> {
+    const { receiver } = lane.subscription;
+    if (receiver.kind === "webhook") return await this.#openWebhook(lane, receiver.url);
+    const { arn } = receiver;
+    if (!this.#receivers.buses.includes(arn))
+      return createClosedSender("SLUICE_EVENT_BUSES of the service does not name this bus any more");
+    return createBusSender(this.#buses.putEvents(toBusRegion(arn)), { arn });
+  }
+
+  close(): void {
+    this.#webhooks.close();
+    this.#buses.close();
+  }
+
+  async #openWebhook(lane: Lane, url: string): Promise<EventSender> {
+    const { subscriptionId } = lane.subscription;
+    const opened = lane.secrets.flatMap((sealed) => this.#sealer?.open(sealed, subscriptionId) ?? []);
+    const secrets = opened.map(({ secret }) => secret);
+    if (secrets.length < lane.secrets.length) {
+      return createClosedSender(
+        "SLUICE_TOKEN_KEYS of the service does not have the key any more that sealed the secret; give the subscription a new secret",
+      );
+    }
+    if (opened.some(({ isStale }) => isStale)) {
+      const sealed = secrets.flatMap((secret) => this.#sealer?.seal(secret, subscriptionId) ?? []);
+      await this.#lanes.reseal(lane, sealed);
+    }
+    return createWebhookSender(this.#webhooks, { url, secrets, now: () => new Date() });
+  }
+}

@@ -1,0 +1,176 @@
+import { DomainError } from "../../domain/errors.ts";
+import type { Delivery, DeliveryFailure, EventSender } from "../../domain/subscriptions/delivery.ts";
+import type { DeliveryLanes, Lane, WantedLetter } from "../../domain/subscriptions/delivery-lanes.ts";
+import { type DeliveryPace, judgeFailure } from "../../domain/subscriptions/judge-failure.ts";
+import { type Failing, SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
+import { gatherReady } from "./gather-ready.ts";
+
+/** What a subscription follows: an event, or how far there is none. */
+export interface FollowedPlace {
+  readonly sequence: number;
+  /** Undefined where there is only a place. */
+  readonly delivery: Delivery | undefined;
+}
+
+/** What lanes work with. */
+export interface LaneAccess {
+  lanes: DeliveryLanes;
+  /**
+   * What is behind the cursor of a subscription, and then what comes. Ends with `failed_precondition / EVENTS_RESET`, and with the
+   * signal's reason.
+   */
+  follow(lane: Lane, options: { signal: AbortSignal }): AsyncIterable<FollowedPlace>;
+  /** One event of a subscription's namespace; undefined when it is not kept any more. */
+  find(lane: Lane, letter: WantedLetter): Promise<Delivery | undefined>;
+  /** Opens the way to the receiver of a subscription. */
+  open(lane: Lane): Promise<EventSender>;
+  pace: DeliveryPace;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  log: { warn(details: object, message: string): void };
+}
+
+/** Dead letters that are sent again in one turn; the next turn goes on. */
+const WANTED_MAX = 100;
+/** How soon a lane is tried again that has found no place among those who read the events, in milliseconds. */
+const CROWDED_RETRY_MS = 5000;
+const DAY_MS = 86_400_000;
+
+/** Somebody else has taken the lane, or the subscription was changed: what is under way counts for nothing any more. */
+const LOST = Symbol("lost");
+/** The turn of the lane has ended by a failure, which is recorded. */
+const FAILED = Symbol("failed");
+type Outcome = typeof LOST | typeof FAILED | undefined;
+
+/**
+ * One turn of a lane: sends the dead letters that are wanted again, and then what is behind the cursor, in order, until a delivery
+ * fails, or the turn is over. The cursor moves after each delivery that the receiver has confirmed, and not before: a holder that dies
+ * in between has sent an event that is sent again.
+ *
+ * `turn` is aborted when the turn is over; what is being sent then is still brought to its end. `signal` ends that as well. Rejects
+ * only as `DeliveryLanes` does; the lease of the lane then ends by itself.
+ */
+export async function runLane(
+  access: LaneAccess,
+  lane: Lane,
+  { turn, signal }: { turn: AbortSignal; signal: AbortSignal },
+): Promise<void> {
+  // However the turn ends, whoever follows the events for it is told.
+  const following = new AbortController();
+  const run = new LaneRun(access, lane, { sender: await access.open(lane), signal });
+  let dueAfterMs = 0;
+  try {
+    const ending = AbortSignal.any([turn, signal, following.signal]);
+    if ((await run.sendWanted(ending)) !== undefined) return;
+    const places = access.follow(lane, { signal: ending });
+    for await (const group of gatherReady(places, run.batchMax)) {
+      if ((await run.sendGroup(group)) !== undefined) return;
+      ending.throwIfAborted();
+    }
+  } catch (error) {
+    if (error instanceof DomainError && error.reason === "EVENTS_RESET") {
+      await run.end("events-reset", error.message);
+      return;
+    }
+    if (error instanceof DomainError && error.code === "unavailable") throw error;
+    if (error instanceof DomainError) dueAfterMs = CROWDED_RETRY_MS;
+    else if (!turn.aborted && !signal.aborted) throw error;
+  } finally {
+    following.abort();
+  }
+  await access.lanes.leave(lane, { dueAfterMs });
+}
+
+class LaneRun {
+  readonly #access: LaneAccess;
+  readonly #lane: Lane;
+  readonly #signal: AbortSignal;
+  readonly #sender: EventSender;
+  /** How the deliveries fail at the moment. */
+  #failing: Failing | undefined;
+
+  constructor(access: LaneAccess, lane: Lane, { sender, signal }: { sender: EventSender; signal: AbortSignal }) {
+    this.#access = access;
+    this.#lane = lane;
+    this.#signal = signal;
+    this.#sender = sender;
+    this.#failing = lane.subscription.failing;
+  }
+
+  get batchMax(): number {
+    return this.#sender.batchMax;
+  }
+
+  /** Sends the dead letters that are wanted again, each by itself. One that the receiver does not take stays a dead letter. */
+  async sendWanted(ending: AbortSignal): Promise<Outcome> {
+    const { lanes, find } = this.#access;
+    for (const letter of await lanes.listWanted(this.#lane, { limit: WANTED_MAX })) {
+      ending.throwIfAborted();
+      const delivery = await find(this.#lane, letter);
+      const failure = delivery && (await this.#sender.send([delivery], { signal: this.#signal })).failure;
+      if (failure !== undefined && failure.kind !== "event") return await this.#fail(failure);
+      if (!(await lanes.settle(this.#lane, letter, { problem: failure?.problem }))) return LOST;
+    }
+    return undefined;
+  }
+
+  /** Sends the events of a group, and moves the cursor to its end. */
+  async sendGroup(group: readonly FollowedPlace[]): Promise<Outcome> {
+    let waiting = group.flatMap(({ delivery }) => delivery ?? []);
+    while (waiting.length > 0) {
+      const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
+      const last = waiting[delivered - 1];
+      if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;
+      waiting = waiting.slice(delivered);
+      if (failure !== undefined) return await this.#fail(failure, waiting[0]);
+    }
+    const end = group.at(-1);
+    if (end?.delivery === undefined && end !== undefined && !(await this.#advance(end.sequence))) return LOST;
+    return undefined;
+  }
+
+  /** Ends the subscription for good, unless its owner wants it again. */
+  async end(reason: "gone" | "lapsed" | "events-reset", problem: string): Promise<void> {
+    const isEnded = await this.#access.lanes.end(this.#lane, { reason, problem });
+    if (isEnded) this.#warn({ reason, problem }, "a subscription has ended; UpdateSubscription makes it active again");
+  }
+
+  async #advance(sequence: number): Promise<boolean> {
+    this.#failing = undefined;
+    return await this.#access.lanes.advance(this.#lane, sequence);
+  }
+
+  /** `delivery` is the event that was not delivered, where that is the one behind the cursor. */
+  async #fail(failure: DeliveryFailure, delivery?: Delivery): Promise<Outcome> {
+    const { lanes, pace, random } = this.#access;
+    const { problem } = failure;
+    const before = this.#failing;
+    const now = this.#lane.takenTime;
+    const verdict = judgeFailure(failure, { before, now, pace, random });
+    if (verdict.kind === "end") await this.end(verdict.reason, problem);
+    else if (verdict.kind === "dead-letter" && delivery !== undefined) {
+      const { eventId, sequence } = delivery;
+      if (await lanes.setAside(this.#lane, { eventId, sequence, problem }))
+        this.#warn({ eventId, problem }, "a receiver does not take an event, which is now a dead letter");
+    } else {
+      const retryAfterMs = verdict.kind === "retry" ? verdict.afterMs : pace.delayMaxMs;
+      await lanes.fail(this.#lane, { problem, retryAfterMs });
+      this.#tell(problem, { before, now });
+    }
+    return FAILED;
+  }
+
+  /** Says that deliveries fail: when that begins, and once a day, with the time at which the subscription will end. */
+  #tell(problem: string, { before, now }: { before: Failing | undefined; now: Date }): void {
+    const daysAt = (time: Date) => Math.floor((time.getTime() - (before?.since ?? now).getTime()) / DAY_MS);
+    if (before !== undefined && daysAt(now) === daysAt(before.lastTime)) return;
+    const since = before?.since ?? now;
+    const lapseTime = new Date(since.getTime() + SUBSCRIPTION_LIMITS.lapseAfterMs);
+    this.#warn({ problem, since, lapseTime }, "a receiver takes no events; they are tried again until lapseTime");
+  }
+
+  #warn(details: object, message: string): void {
+    const { subscriptionId, namespace } = this.#lane.subscription;
+    this.#access.log.warn({ subscriptionId, namespace, ...details }, message);
+  }
+}

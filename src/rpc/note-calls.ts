@@ -1,0 +1,68 @@
+import type { Namespaces } from "../domain/namespaces/namespace.ts";
+import { currentCall } from "../telemetry/observed-call.ts";
+import type { BoundFunctions } from "./authorize.ts";
+
+/** The fields of requests that say which namespace they are about. */
+interface Request {
+  namespace?: string;
+  name?: string;
+  create?: { namespace?: string };
+}
+
+/**
+ * The same functions, which tell the observed call what it is about: its namespace, if there is one of that name, and the bytes of
+ * files that it carries.
+ */
+export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces, "get">): BoundFunctions {
+  const note = ({ namespace, name, create }: Request) => {
+    const call = currentCall();
+    const named = namespace ?? create?.namespace ?? name ?? "";
+    if (call !== undefined && namespaces.get(named) !== undefined) call.namespace = named;
+    return call;
+  };
+  const noteAll = <F extends object>(group: F): F =>
+    Object.fromEntries(
+      Object.entries(group).map(([name, work]) => [
+        name,
+        (request: Request, options: unknown) => {
+          note(request);
+          return work(request, options);
+        },
+      ]),
+    ) as F;
+  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit } = functions;
+  return {
+    uploads: {
+      ...noteAll(uploads),
+      admitPart: uploads.admitPart,
+      beginWrite: async (start, options) => {
+        const call = note(start);
+        const session = await uploads.beginWrite(start, options);
+        if (call !== undefined) call.countFileBytes = () => session.progress.receivedBytes;
+        return session;
+      },
+      writePart: async (request, options) => {
+        const call = note(request);
+        if (call !== undefined) call.countFileBytes = () => request.bytes.length;
+        return await uploads.writePart(request, options);
+      },
+    },
+    fileQueries: {
+      ...noteAll(fileQueries),
+      readFile: async function* (request, options) {
+        const call = note(request);
+        let bytes = 0;
+        if (call !== undefined) call.countFileBytes = () => bytes;
+        for await (const event of fileQueries.readFile(request, options)) {
+          yield event;
+          if (event.kind === "chunk") bytes += event.bytes.length;
+        }
+      },
+    },
+    fileCommands: noteAll(fileCommands),
+    namespaces: noteAll(spaces),
+    events: noteAll(events),
+    subscriptions: noteAll(subscriptions),
+    audit: noteAll(audit),
+  };
+}

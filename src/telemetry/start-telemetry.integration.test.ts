@@ -1,0 +1,185 @@
+import { expect } from "chai";
+import { createSluiceClient } from "../client/client.ts";
+import { findFreePort } from "../devstack/tcp-port.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
+import { type OtlpReceiver, openOtlpReceiver, type ReceivedSpan } from "../testing/rigs/otlp-receiver.ts";
+import { createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
+import { callRest } from "../testing/rigs/rest-client.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { until } from "../testing/rigs/until.ts";
+import { METRICS, type MetricName } from "./metrics.ts";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN = "00f067aa0ba902b7";
+const PART_BYTES = 65_536;
+const UPLOADS = "sluice.v1.UploadService";
+const QUERIES = "sluice.v1.FileQueryService";
+
+describe("The telemetry of a service", function () {
+  this.timeout(120_000);
+  let receiver: OtlpReceiver;
+  let storage: DevS3;
+  let database: TestDatabase;
+  let service: ServiceProcess | undefined;
+  before(async () => {
+    [receiver, storage, database] = await Promise.all([
+      openOtlpReceiver(),
+      startDevS3({ multipartMinPartBytes: 1 }),
+      createTestDatabase(),
+    ]);
+  });
+  after(async () => {
+    await storage.stop();
+    await receiver.close();
+    await database.drop();
+  });
+  afterEach(async () => {
+    await service?.kill();
+    service = undefined;
+    receiver.spans.length = 0;
+  });
+
+  /** Starts the service with a collector, and settings over those of the test. */
+  async function start(settings: Record<string, string> = {}) {
+    service = await startServiceProcess(storage.endpoint, {
+      databaseUrl: database.url,
+      port: await findFreePort(),
+      settings: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_BSP_SCHEDULE_DELAY: "20",
+        OTEL_METRICS_EXPORTER: "none",
+        SLUICE_PART_SIZE_BYTES: String(PART_BYTES),
+        ...settings,
+      },
+    });
+    const { url } = service;
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      callRest(`${url}/v1/namespaces/default/files/${path}`, { token: SERVICE_TOKEN, headers });
+    return { url, get };
+  }
+  const serverSpans = () => receiver.spans.filter(({ kind }) => kind === 2);
+  const childrenOf = ({ spanId }: ReceivedSpan) =>
+    receiver.spans.filter(({ parentSpanId }) => parentSpanId === spanId).map(({ name }) => name);
+
+  it("has one tree for an upload, with its statements and each request to S3", async () => {
+    const { url } = await start({ OTEL_TRACES_SAMPLER: "parentbased_always_on" });
+    const client = createSluiceClient({ url, token: SERVICE_TOKEN });
+    await client.upload(Buffer.alloc(2 * PART_BYTES + 1), "traced.bin");
+    client.close();
+    await until("the upload's span", () => serverSpans().some(({ name }) => name === `${UPLOADS}/WriteUpload`));
+    const upload = serverSpans().find(({ name }) => name === `${UPLOADS}/WriteUpload`) as ReceivedSpan;
+    const within = receiver.spans.filter(({ traceId }) => traceId === upload.traceId);
+    expect(upload.parentSpanId).to.equal("");
+    expect(upload.attributes).to.deep.equal({
+      ...{ "rpc.system.name": "grpc", "rpc.method": `${UPLOADS}/WriteUpload`, "rpc.status_code": "OK" },
+      ...{ "sluice.namespace": "default", "sluice.file.bytes": 131_073 },
+    });
+    // Each span hangs on the tree of this call, and no other.
+    for (const { spanId, parentSpanId } of within)
+      if (spanId !== upload.spanId) expect(within.map(({ spanId: id }) => id)).to.include(parentSpanId);
+    const requests = within.filter(({ name }) => name.startsWith("S3."));
+    expect(
+      requests.map(({ name, attributes }) => `${name} ${attributes["aws.s3.part_number"] ?? ""}`).sort(),
+    ).to.deep.equal([
+      ...["S3.CompleteMultipartUpload ", "S3.CreateMultipartUpload "],
+      ...["S3.UploadPart 1", "S3.UploadPart 2", "S3.UploadPart 3"],
+    ]);
+    for (const { attributes } of requests)
+      expect(attributes).to.include({ "rpc.system.name": "aws-api", "aws.s3.bucket": "bucket" });
+    expect(within.map(({ name }) => name)).to.include.members([
+      "INSERT request",
+      "INSERT part",
+      "UPDATE part",
+      "INSERT path_generation",
+    ]);
+    for (const { attributes } of within.filter(({ name }) => /^[A-Z]+ /.test(name)))
+      expect(attributes).to.include({ "db.system.name": "postgresql" }).and.have.property("db.query.text");
+  });
+
+  it("goes on with the trace of a caller, and records what the caller records", async () => {
+    const { get } = await start({ OTEL_TRACES_SAMPLER_ARG: "0" });
+    await get("traced.bin", { traceparent: `00-${TRACE.replaceAll("4", "5")}-${SPAN}-00` });
+    await get("traced.bin");
+    await get("traced.bin", { traceparent: `00-${TRACE}-${SPAN}-01` });
+    await until("the caller's span", () => serverSpans().length > 0);
+    const [span, ...others] = serverSpans();
+    expect(others).to.deep.equal([]);
+    expect(span).to.include({ name: `${QUERIES}/GetFile`, traceId: TRACE, parentSpanId: SPAN });
+    expect(childrenOf(span as ReceivedSpan)).to.deep.equal(["SELECT file"]);
+  });
+
+  it("records a share of the traces that a load balancer begins", async () => {
+    const root = { "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678" };
+    const { get } = await start({ OTEL_TRACES_SAMPLER_ARG: "1" });
+    await get("traced.bin", root);
+    await until("the load balancer's span", () => serverSpans().length > 0);
+    expect(serverSpans()[0]?.traceId).to.equal("67891233abcdef012345678912345678");
+  });
+
+  it("keeps what fails by a fault of its own, and what is slow, of the traces that it does not record", async () => {
+    const { get } = await start({ OTEL_TRACES_SAMPLER: "always_off", SLUICE_SLOW_CALL_MS: "300" });
+    await get("missing.bin");
+    await get("traced.bin");
+    storage.server.faults.add({
+      operation: "GetObject",
+      times: 1000,
+      fault: { kind: "status", status: 503, code: "SlowDown" },
+    });
+    expect((await get("traced.bin?alt=media&redirect=false")).status).to.equal(503);
+    await until("the failure's span", () => serverSpans().length > 0);
+    const [failed] = serverSpans();
+    expect(failed).to.deep.include({ name: `${QUERIES}/ReadFile`, status: { code: 2 } });
+    expect(failed?.attributes).to.include({ "rpc.status_code": "UNAVAILABLE", "error.type": "STORAGE_UNAVAILABLE" });
+    expect(serverSpans()).to.have.length(1);
+    expect(service?.log.find(({ msg, outcome }) => msg === "call" && outcome === "STORAGE_UNAVAILABLE")).to.include({
+      traceId: failed?.traceId,
+    });
+  });
+
+  for (const workers of ["1", "2"]) {
+    it(`tells the metrics of the table in docs/operating.md, and no others, by OTLP and to Prometheus, with ${workers} worker(s)`, async () => {
+      receiver.metrics.clear();
+      const port = await findFreePort();
+      const { url, get } = await start({
+        SLUICE_WORKERS: workers,
+        OTEL_METRICS_EXPORTER: "otlp",
+        OTEL_METRIC_EXPORT_INTERVAL: "200",
+        SLUICE_METRICS_LISTEN: `127.0.0.1:${port}`,
+      });
+      const client = createSluiceClient({ url, token: SERVICE_TOKEN });
+      await client.upload(Buffer.alloc(1000), "measured.bin");
+      client.close();
+      expect((await get("missing.bin")).status).to.equal(404);
+      const scrape = async () => (await callRest(`http://127.0.0.1:${port}/metrics`)).body as string;
+      const calls = /rpc_server_call_duration_count\{.*rpc_method="sluice.v1.UploadService\/WriteUpload".*\} 1\n/;
+      await until("Prometheus sees the upload", async () => calls.test(await scrape()));
+      const page = await scrape();
+      expect(page.match(/^sluice_upload_streams\{service_instance_id="[^"]+"\} 0$/gm)).to.have.length(Number(workers));
+      expect(page).to.match(/sluice_file_bytes_total\{.*sluice_namespace="default".*\} 1000\n/);
+      expect(page.match(/^# TYPE rpc_server_call_duration histogram$/gm)).to.have.length(1);
+      expect((await callRest(`http://127.0.0.1:${port}/other`)).status).to.equal(404);
+      // A component that is degraded, and a job that has run, may be seen or not.
+      const certain = Object.keys(METRICS).filter(
+        (name) => !["sluice.degraded", "sluice.job.run.duration"].includes(name),
+      );
+      await until("all metrics", () => certain.every((name) => receiver.metrics.has(name)));
+      for (const [name, labels] of receiver.metrics) {
+        expect(METRICS).to.have.property(name);
+        const declared: readonly string[] = METRICS[name as MetricName].labels;
+        for (const label of labels) expect(declared, `${name} has the label ${label}`).to.include(label);
+      }
+    });
+  }
+
+  it("serves without a collector, and ends in time", async () => {
+    const { get } = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+      OTEL_TRACES_SAMPLER: "always_on",
+    });
+    expect((await get("traced.bin")).status).to.equal(200);
+    expect(await service?.stop()).to.equal(0);
+    expect(service?.log.filter(({ msg }) => String(msg).startsWith("telemetry does not reach"))).to.have.length(1);
+  });
+});
