@@ -167,10 +167,6 @@ CREATE TABLE upload (
   principal text NOT NULL,
   -- The upload token by which it was created; null: its principal did it themselves.
   upload_token_id uuid,
-  -- How the caller proved who it was, from where it called, and its session: for the journal.
-  token_kind text NOT NULL,
-  address text NOT NULL,
-  session text NOT NULL,
   -- What it is a copy of: its bytes come from storage, and no caller uploads them.
   copied_path text COLLATE "C",
   -- Declared at creation, or sealed by finish.
@@ -214,6 +210,8 @@ CREATE TABLE upload (
   -- When a commit was last asked for and has not been refused since. An upload that stays `assembled` for longer than that was
   -- left by a process that died, and the sweeper commits it; without it the upload waits for its caller until it expires.
   commit_wanted_time timestamptz,
+  -- Who asked for it then, for the journal: an Actor.
+  committer jsonb,
   -- What the caller says of the file to be, beside its bytes.
   labels jsonb NOT NULL DEFAULT '{}',
   data_subject text COLLATE "C" NOT NULL DEFAULT '',

@@ -232,6 +232,7 @@ CREATE FUNCTION journal_number_new() RETURNS bigint LANGUAGE plpgsql SET enable_
 DECLARE
   seen pg_snapshot;
   last bigint;
+  is_carried boolean;
   numbered bigint;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -240,27 +241,16 @@ BEGIN
   PERFORM FROM journal_relay FOR UPDATE;
   PERFORM journal_origin_here();
   SELECT l.snapshot, l.last_sequence INTO seen, last FROM journal_look l ORDER BY l.look DESC LIMIT 1;
-  IF pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(seen) THEN
-    -- The tables were carried into another cluster, which counts transactions anew: the old snapshot says nothing there.
-    WITH fresh AS (
-      SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e
-      WHERE NOT EXISTS (SELECT FROM journal_number n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id)
-    ), given AS (
-      INSERT INTO journal_number (sequence, namespace, entry_id, entry_time)
-      SELECT last + row_number() OVER (ORDER BY f.birth), f.namespace, f.entry_id, f.entry_time FROM fresh f
-      RETURNING sequence
-    )
-    INSERT INTO journal_look (snapshot, last_sequence)
-    SELECT pg_current_snapshot(), last + count(*) FROM given
-    RETURNING last_sequence - last INTO numbered;
-    RETURN numbered;
-  END IF;
+  -- The tables were carried into another cluster, which counts transactions anew: the old snapshot says nothing there.
+  is_carried := pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(seen);
   WITH fresh AS (
     SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM (
       SELECT i.* FROM journal_entry i
-      WHERE i.xid >= pg_snapshot_xmax(seen) AND i.xid < pg_snapshot_xmax(pg_current_snapshot())
+      WHERE NOT is_carried AND i.xid >= pg_snapshot_xmax(seen) AND i.xid < pg_snapshot_xmax(pg_current_snapshot())
       UNION ALL
-      SELECT i.* FROM journal_entry i WHERE i.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+      SELECT i.* FROM journal_entry i WHERE NOT is_carried AND i.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+      UNION ALL
+      SELECT i.* FROM journal_entry i WHERE is_carried
     ) e
     -- Entries that were carried from another cluster have their numbers, and transactions that this one reaches later or anew.
     -- OFFSET, so that each entry is looked up by its key: the planner would rather read all numbers.
@@ -271,7 +261,7 @@ BEGIN
     RETURNING sequence
   )
   INSERT INTO journal_look (snapshot, last_sequence)
-  SELECT pg_current_snapshot(), last + count(*) FROM given HAVING count(*) > 0
+  SELECT pg_current_snapshot(), last + count(*) FROM given HAVING is_carried OR count(*) > 0
   RETURNING last_sequence - last INTO numbered;
   RETURN coalesce(numbered, 0);
 END

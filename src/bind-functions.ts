@@ -33,15 +33,17 @@ import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { EXPORT_LIMITS, exportAudit } from "./queries/audit/export-audit.ts";
+import { type BucketExportAccess, exportAuditToBucket } from "./queries/audit/export-audit-to-bucket.ts";
+import { getInclusionProof } from "./queries/audit/get-inclusion-proof.ts";
+import { listAuditEntries } from "./queries/audit/list-audit-entries.ts";
 import { NO_SIGHT } from "./queries/events/event-sight.ts";
 import { listEvents } from "./queries/events/list-events.ts";
 import { watchEvents } from "./queries/events/watch-events.ts";
 import { getFile } from "./queries/get-file.ts";
-import { getInclusionProof } from "./queries/get-inclusion-proof.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
-import { listAuditEntries } from "./queries/list-audit-entries.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -54,6 +56,7 @@ import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import { toExportLine } from "./rpc/messages/audit-message.ts";
 import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { AuditFunctions } from "./rpc/services/audit-service.ts";
@@ -137,7 +140,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     namespaces: bindNamespaces(service, options),
     events: bindEvents(service),
     subscriptions: bindSubscriptions(service),
-    audit: bindAudit(service),
+    audit: bindAudit(service, limiters),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -178,13 +181,6 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
 }
 
-function bindAudit({ journal, auditLog, access: { namespaces } }: ConnectedService): AuditFunctions {
-  return {
-    listAuditEntries: (request, options) => listAuditEntries({ journal, namespaces }, request, options),
-    getInclusionProof: (request, options) => getInclusionProof({ auditLog, namespaces }, request, options),
-  };
-}
-
 function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
   const { directory, namespaces } = service;
   const reporting = { namespaces: directory, regions: service.access.regions, files: service.files };
@@ -199,6 +195,30 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
     getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),
+  };
+}
+
+function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunctions {
+  const { access, journal, auditLog, downloads, events, storageNow } = service;
+  const exporting: BucketExportAccess = {
+    journal,
+    log: events.log,
+    namespaces: access.namespaces,
+    exports: limiters["exports of the audit log"],
+    limits: EXPORT_LIMITS,
+    objects: access.objects,
+    downloads,
+    regions: access.regions,
+    toLine: toExportLine,
+    now: storageNow,
+  };
+  return {
+    listAuditEntries: (request, options) =>
+      listAuditEntries({ journal, namespaces: access.namespaces }, request, options),
+    getInclusionProof: (request, options) =>
+      getInclusionProof({ auditLog, namespaces: access.namespaces }, request, options),
+    exportAudit: (request, options) => exportAudit(exporting, request, options),
+    exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
   };
 }
 

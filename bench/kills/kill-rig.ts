@@ -128,7 +128,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
         limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 },
       });
       const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
-      const orphans = await sweepOrphans(access, { namespace, limits, cursor: "" });
+      const orphans = await sweepOrphans(access, { namespace, limits, cursor: "", now: new Date() });
       const failed = [...errors, ...orphans.errors];
       if (failed.length > 0) throw new AggregateError(failed, "the sweep failed in part");
     },

@@ -117,6 +117,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   WatchEvents: CALLERS,
   ListAuditEntries: CALLERS,
   GetInclusionProof: CALLERS,
+  ExportAudit: CALLERS,
+  ExportAuditToBucket: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

@@ -30,10 +30,11 @@ function toRow({ sequence, time, action, outcome, actor, erased, path, sourcePat
 }
 
 function toEntryJson(entry: AuditEntry): Record<string, unknown> {
-  const { $typeName: _, time, sequence, generation, times, ...rest } = entry;
+  const { $typeName: _, time, firstTime, sequence, generation, times, ...rest } = entry;
   return {
     sequence: Number(sequence),
     ...(time !== undefined && { time: timestampDate(time).toISOString() }),
+    ...(firstTime !== undefined && { firstTime: timestampDate(firstTime).toISOString() }),
     ...rest,
     generation: Number(generation),
     times: Number(times),

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Adds `sluice audit`. Functions that other commands use as well are passed in. */
@@ -20,4 +21,15 @@ export function addAudit(
     )
     .option("--limit <n>", "most entries", parseCount, 100)
     .action(async (options) => (await import("./audit-actions.ts")).runListAudit(terminal, options));
+  withConnection(audit.command("export"))
+    .description("write all entries as lines of JSON, the oldest first; the last line says that they are complete")
+    .option("--filter <filter>", "only entries that match, as of ls", "")
+    .option("--after <n>", "only entries with a higher number", parseCount, 0)
+    .option("--out <file>", "write them to this file instead of standard output")
+    .option("--to-bucket", "have the service write them into an object of the namespace's bucket", false)
+    .action(async (options) => {
+      if (options.toBucket && options.out !== undefined)
+        throw new UsageError("--out and --to-bucket exclude each other; give one of them");
+      await (await import("./export-audit.ts")).runExportAudit(terminal, options);
+    });
 }

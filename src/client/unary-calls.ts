@@ -126,7 +126,7 @@ export function createUnaryCalls(
     call(FileQueryService, signal, (queries, callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
 
   return {
-    ...createAuditCalls(call),
+    ...createAuditCalls(addresses, options),
     ...createLinkCalls(call),
     ...createSubscriptionCalls(call),
     ...createUploadTokenCalls(call),

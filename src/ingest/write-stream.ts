@@ -182,8 +182,8 @@ export class WriteStream {
     clearTimeout(this.#startTimer);
     const session = this.#session;
     await session?.close();
-    const shown = error !== undefined && session !== undefined ? withResumePoint(error, session) : error;
-    this.#transport.end(shown, position);
+    if (error === undefined || session === undefined) this.#transport.end(error, position);
+    else this.#transport.end(withResumePoint(await session.recordFailure(error), session));
   }
 
   #require(what: string): WriteSession {

@@ -243,7 +243,10 @@ function toNamespaceJobs(
     everyMs: SWEEP_ORPHANS_EVERY_MS,
     retryAfterMs: SWEEP_ORPHANS_ON_MS,
     run: async (options) => {
-      const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
+      const { errors, cursor, ...found } = await sweepOrphans(access, {
+        ...{ namespace, limits: ORPHAN_LIMITS, now: new Date() },
+        ...options,
+      });
       for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
       if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
       if (found.foreignMultiparts + found.foreignVersions > 0) {

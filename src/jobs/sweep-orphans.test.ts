@@ -1,10 +1,11 @@
 import { expect } from "chai";
+import { toExportKey } from "../domain/exported-object.ts";
 import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { send } from "../testing/rigs/object-store-subject.ts";
-import { beginNext, createOpen, expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
+import { beginNext, createOpen, expectRefusal, nextUuid, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type OrphanLimits, sweepOrphans } from "./sweep-orphans.ts";
@@ -24,7 +25,10 @@ describe("sweepOrphans", () => {
     const sweep = (limits: Partial<OrphanLimits> = {}, options: { cursor?: string; signal?: AbortSignal } = {}) =>
       sweepOrphans(
         { uploads, objects },
-        { namespace, limits: { olderThanMs: HOUR_MS, pagesMax: 100, pageMax: 2, ...limits }, cursor: "", ...options },
+        {
+          ...{ namespace, limits: { olderThanMs: HOUR_MS, pagesMax: 100, pageMax: 2, ...limits } },
+          ...{ cursor: "", now: new Date(clock.now), ...options },
+        },
       );
     const begin = (key: string) => objects.createMultipart("bucket", key, { contentType: "" });
     const put = (key: string) =>
@@ -53,6 +57,23 @@ describe("sweepOrphans", () => {
     expect(await sweep()).to.deep.include({ ...NOTHING, multipartsAborted: 1 });
     expect(objects.pendingMultiparts).to.deep.equal([own]).and.not.include(loser);
     expect(await sweep()).to.deep.include(NOTHING);
+  });
+
+  it("deletes an export once the time that its key tells is over, and calls none foreign", async () => {
+    const { clock, objects, sweep, begin, put } = open();
+    const expireTime = new Date(clock.now + HOUR_MS);
+    const id = nextUuid();
+    const key = toExportKey({ keyPrefix: "prefix/" }, { kind: "audit", id, extension: "ndjson.gz", expireTime });
+    expect(key).to.equal(`prefix/exports/audit/2023-11-14T23-13-20Z-${id}.ndjson.gz`);
+    await put(key);
+    await begin(key);
+    await put(key.replace("prefix/", "prefix/other/"));
+    expect(await sweep()).to.deep.include({ ...NOTHING, foreignVersions: 1 });
+    clock.now += HOUR_MS;
+    const swept = await sweep();
+    expect(swept).to.deep.include({ ...NOTHING, multipartsAborted: 1, versionsDeleted: 1, foreignVersions: 1 });
+    expect(await objects.head("bucket", key)).to.equal(undefined);
+    expect(objects.pendingMultiparts).to.deep.equal([]);
   });
 
   it("deletes what landed after its upload was cleaned, with every version", async () => {

@@ -1,4 +1,5 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
+import { parseExportKey } from "../domain/exported-object.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
@@ -41,15 +42,15 @@ interface Place extends Pick<Namespace, "bucket" | "keyPrefix"> {
 /**
  * Looks through all that storage has under a namespace's key prefix for what the sweeper of uploads cannot know: multipart uploads
  * that lost against another, parts and objects that landed after their upload was cleaned. A row must prove that it is dead;
- * what no row knows is counted and left alone, and so is what another namespace has under the same prefix. Goes on from `cursor`, page by page, and stops after `pagesMax`, at the
+ * what no row knows is counted and left alone, but for exports whose time is over, which their keys tell; and so is what another namespace has under the same prefix. Goes on from `cursor`, page by page, and stops after `pagesMax`, at the
  * signal, or when much fails. It only removes, so it goes on where the bucket lies in a region that the namespace does not allow. Two sweeps at once delete the same things, which is no harm. Rejects when a page cannot be
  * listed or judged; what was removed until then is gone.
  */
 export async function sweepOrphans(
   access: Access,
-  options: { namespace: Namespace; limits: OrphanLimits; cursor: string; signal?: AbortSignal },
+  options: { namespace: Namespace; limits: OrphanLimits; cursor: string; now: Date; signal?: AbortSignal },
 ): Promise<OrphanSweepResult> {
-  const { namespace, limits, cursor, signal } = options;
+  const { namespace, limits, cursor, now, signal } = options;
   const result: OrphanSweepResult = {
     multipartsAborted: 0,
     versionsDeleted: 0,
@@ -61,7 +62,7 @@ export async function sweepOrphans(
   };
   let place: Place | undefined = parseCursor(cursor, namespace);
   for (let pages = 0; pages < limits.pagesMax && signal?.aborted !== true; pages++) {
-    place = await sweepPage(access, place, { namespace: namespace.name, limits, result });
+    place = await sweepPage(access, place, { namespace, limits, now, result });
     result.cursor = place === undefined ? "" : JSON.stringify(place);
     if (place === undefined || result.errors.length >= ERRORS_MAX) break;
   }
@@ -72,17 +73,19 @@ export async function sweepOrphans(
 async function sweepPage(
   { objects, uploads }: Access,
   place: Place,
-  options: { namespace: string; limits: OrphanLimits; result: OrphanSweepResult },
+  options: { namespace: Namespace; limits: OrphanLimits; now: Date; result: OrphanSweepResult },
 ): Promise<Place | undefined> {
   const { kind, bucket, keyPrefix, after } = place;
   const { namespace, limits, result } = options;
+  const judge = (verdict: OrphanVerdict, key: string) => judgeExport(namespace, key, options.now) ?? verdict;
   const page = { keyPrefix, after, pageMax: limits.pageMax };
-  const terms = { namespace, olderThanMs: limits.olderThanMs };
+  const terms = { namespace: namespace.name, olderThanMs: limits.olderThanMs };
   if (kind === "multiparts") {
     const { multiparts, next } = await objects.listMultiparts(bucket, page);
     const verdicts = await uploads.orphans.judgeMultiparts(bucket, multiparts, terms);
     await removeDead(multiparts, verdicts, {
       result,
+      judge,
       remove: async ({ key, multipartId }) => {
         await objects.abortMultipart({ bucket, key, multipartId });
         result.multipartsAborted++;
@@ -99,6 +102,7 @@ async function sweepPage(
   );
   await removeDead(versions, verdicts, {
     result,
+    judge,
     remove: async ({ key, versionId }) => {
       await objects.delete(bucket, key, { versionId });
       result.versionsDeleted++;
@@ -108,19 +112,31 @@ async function sweepPage(
   return next === undefined ? undefined : { ...place, after: next };
 }
 
+/** What the key of an export says of it; undefined for a key of anything else. */
+function judgeExport(namespace: Namespace, key: string, now: Date): OrphanVerdict | undefined {
+  const expireTime = parseExportKey(namespace, key);
+  return expireTime && (expireTime <= now ? "dead" : "kept");
+}
+
 /** An orphan that cannot be removed is passed over until the next round: it must not keep the sweep from those behind it. */
 async function removeDead<T extends { key: string }>(
   found: readonly T[],
   verdicts: readonly OrphanVerdict[],
-  options: { result: OrphanSweepResult; remove: (one: T) => Promise<void>; noteForeign: () => void },
+  options: {
+    result: OrphanSweepResult;
+    judge: (verdict: OrphanVerdict, key: string) => OrphanVerdict;
+    remove: (one: T) => Promise<void>;
+    noteForeign: () => void;
+  },
 ): Promise<void> {
-  const { result, remove, noteForeign } = options;
+  const { result, judge, remove, noteForeign } = options;
   for (const [index, one] of found.entries()) {
-    if (verdicts[index] === "foreign") {
+    const verdict = judge(verdicts[index] ?? "kept", one.key);
+    if (verdict === "foreign") {
       noteForeign();
       if (result.foreignKeys.length < FOREIGN_KEYS_MAX) result.foreignKeys.push(one.key);
     }
-    if (verdicts[index] !== "dead") continue;
+    if (verdict !== "dead") continue;
     try {
       await remove(one);
     } catch (error) {

@@ -1,4 +1,6 @@
+import { crc32 } from "node:zlib";
 import { expect } from "chai";
+import type { RECORDED_CALLS, RecordedMethod } from "../domain/journal/recorded-calls.ts";
 import { createJournal } from "../postgres/journal/journal.ts";
 import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
@@ -7,6 +9,11 @@ import { callRest } from "../testing/rigs/rest-client.ts";
 import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { UploadRig } from "../testing/rigs/upload-rig.ts";
+
+/** The methods that change something, or let somebody do it. */
+type ChangingMethod =
+  | { [M in RecordedMethod]: (typeof RECORDED_CALLS)[M] extends "failures" | "denials" ? M : never }[RecordedMethod]
+  | ("signParts" | "createDownloadUrl");
 
 describe("The journal of a service", function () {
   this.timeout(120_000);
@@ -79,6 +86,7 @@ describe("The journal of a service", function () {
 
   it("has an entry for each change of a link, and for each use", async () => {
     await rig.client.upload(Buffer.from("linked"), "linked.txt");
+    await call("PATCH", "files/linked.txt", { dataSubject: "person-8" });
     const entries = await entriesOf(async () => {
       const { url, link } = await call("POST", "links", { path: "linked.txt" });
       expect((await callRest(url)).status).to.equal(302);
@@ -92,6 +100,7 @@ describe("The journal of a service", function () {
       ["UseLink", "link"],
       ["RevokeLink", "link"],
     ]);
+    expect(entries.map(({ personal }) => personal?.dataSubject)).to.deep.equal(Array(3).fill("person-8"));
     expect(used).to.deep.include({ tokenKind: "link" });
     expect(used?.personal).to.deep.include({ actor: `link:${created?.resource.id}`, path: "linked.txt" });
     expect(revoked?.personal?.actor).to.equal("dev:local");
@@ -147,6 +156,93 @@ describe("The journal of a service", function () {
       ["PurgeFile", "person-7"],
       ["RemoveBytes", "person-7"],
     ]);
+  });
+
+  it("has the entry of each change once: the calls that make it are not recorded besides", async () => {
+    const file = async (path: string, text = path) => await rig.client.upload(Buffer.from(text), path);
+    const upload = async (path: string) => (await rig.client.createUpload(path, { sizeBytes: 5n })).uploadId;
+    const purged = ["PurgeFile", "RemoveBytes"];
+    for (const path of ["changed", "restored", "deleted", "linked", "deleted-and-found"]) await file(path);
+    await file("restored", "again");
+    const [completed, aborted, signed] = [await upload("completed"), await upload("aborted"), await upload("signed")];
+    const part = { partNumber: 1, data: Buffer.from("bytes").toString("base64"), crc32: crc32(Buffer.from("bytes")) };
+    const { link } = await call("POST", "links", { path: "linked" });
+    // No event happens below the prefix, so nothing is sent.
+    const receiver = { webhookUrl: "https://receiver.example.com/hook", pathPrefix: "nothing/" };
+    const subscribe = async () => (await call("POST", "subscriptions", receiver)).subscription.subscriptionId as string;
+    const [updated, redelivered, unsubscribed] = [await subscribe(), await subscribe(), await subscribe()];
+    const admin = async (method: string, route: string, json?: object) => {
+      const url = `${rig.service.url}/v1/namespaces${route}`;
+      const answer = await callRest(url, { method, token: SERVICE_TOKEN, ...(json && { json }) });
+      expect(answer.status, JSON.stringify(answer.body)).to.be.lessThan(400);
+    };
+    const other = { name: "other", bucket: "other-bucket", region: "eu-central-1" };
+    const calls: Record<ChangingMethod, { call: () => Promise<unknown>; entries: string[] }> = {
+      createUpload: { call: () => upload("created"), entries: ["CreateUpload"] },
+      beginWrite: { call: () => file("written"), entries: ["CreateUpload", "CommitUpload"] },
+      signParts: {
+        call: () =>
+          call("POST", `uploads/${signed}:signParts`, { parts: [{ partNumber: 1, sizeBytes: "5", crc32: 1 }] }),
+        entries: ["SignParts"],
+      },
+      writePart: { call: () => call("POST", `uploads/${completed}:writePart`, part), entries: [] },
+      completeUpload: { call: () => rig.client.completeUpload(completed), entries: ["CommitUpload"] },
+      abortUpload: { call: () => rig.client.abortUpload(aborted), entries: ["AbortUpload"] },
+      createUploadToken: {
+        call: () => call("POST", "uploadTokens", { prefix: "inbox/", uploadsMax: 3, lifetime: "60s" }),
+        entries: ["CreateUploadToken"],
+      },
+      createDownloadUrl: { call: () => rig.client.createDownloadUrl("changed"), entries: ["CreateDownloadUrl"] },
+      updateFile: { call: () => call("PATCH", "files/changed", { labels: { a: "b" } }), entries: ["UpdateFile"] },
+      copyFile: { call: () => rig.client.copyFile("changed", "copied"), entries: ["CopyFile", "CopyFile"] },
+      moveFile: { call: () => rig.client.moveFile("changed", "moved"), entries: ["MoveFile"] },
+      restoreGeneration: { call: () => rig.client.restoreGeneration("restored", 1n), entries: ["RestoreGeneration"] },
+      deleteFile: { call: () => rig.client.deleteFile("deleted"), entries: ["DeleteFile"] },
+      undeleteFile: { call: () => call("POST", "files/deleted:undelete", {}), entries: ["UndeleteFile"] },
+      purgeFile: { call: () => rig.client.purgeFile("restored", { generation: 2n }), entries: purged },
+      purgeFiles: {
+        call: () => call("POST", "files:purge", { filter: 'path = "deleted-and-found"', includeLive: true }),
+        entries: ["PurgeFiles/delete", "PurgeFiles", "RemoveBytes"],
+      },
+      createLink: { call: () => call("POST", "links", { path: "linked" }), entries: ["CreateLink"] },
+      revokeLink: { call: () => call("DELETE", `links/${link.linkId}`), entries: ["RevokeLink"] },
+      createSubscription: { call: subscribe, entries: ["CreateSubscription"] },
+      updateSubscription: {
+        call: () => call("PATCH", `subscriptions/${updated}`, { newSecret: true }),
+        entries: ["UpdateSubscription"],
+      },
+      redeliverEvents: {
+        call: () => call("POST", `subscriptions/${redelivered}:redeliver`, { onlyNew: true }),
+        entries: ["RedeliverEvents"],
+      },
+      deleteSubscription: {
+        call: () => call("DELETE", `subscriptions/${unsubscribed}`),
+        entries: ["DeleteSubscription"],
+      },
+      createNamespace: { call: () => admin("POST", "", other), entries: ["CreateNamespace"] },
+      updateNamespace: {
+        call: () => admin("PATCH", "/other?updateMask=retention", { retention: "86400s" }),
+        entries: ["UpdateNamespace"],
+      },
+      setGrants: { call: () => admin("PUT", "/other/grants", { grants: [] }), entries: ["SetGrants"] },
+      deleteNamespace: { call: () => admin("DELETE", "/other"), entries: ["DeleteNamespace"] },
+    };
+    const relay = createJournalRelay(pool);
+    const journal = createJournal(pool);
+    for (const [method, { call: change, entries: expected }] of Object.entries(calls)) {
+      await relay.numberNew();
+      const after = await journal.lastSequence();
+      await change();
+      // Refused, so its entry comes through the queue, behind any that the change would have had there.
+      await rig.client.deleteFile("nowhere").catch(() => {});
+      let actions: string[] = [];
+      await until(`the entries of ${method}`, async () => {
+        actions = (await journal.read({ after, limit: 100 })).map(({ action, outcome }) => `${action} ${outcome}`);
+        return actions.includes("DeleteFile FILE_NOT_FOUND");
+      });
+      const done = actions.filter((one) => one !== "DeleteFile FILE_NOT_FOUND");
+      expect(done.sort(), method).to.deep.equal(expected.map((action) => `${action} done`).sort());
+    }
   });
 
   it("has one entry for a command that is repeated, and one for what is refused afterwards", async () => {

@@ -57,7 +57,7 @@ export async function receiveFile(
     if (outcome.kind === "committed") return outcome.file;
     throw new Error(`the upload is ${outcome.kind} though its commit was asked for`);
   } catch (error) {
-    throw withResumePoint(error, session);
+    throw withResumePoint(await session.recordFailure(error), session);
   } finally {
     await session.close();
   }

@@ -94,6 +94,8 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
+  { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -140,6 +142,8 @@ const ROLE_SETS = Array.from({ length: 2 ** ALL_ROLES.length }, (_, bits) =>
   ALL_ROLES.filter((_role, index) => (bits >> index) % 2 === 1),
 );
 
+const STREAMS: ReadonlySet<string> = new Set(["readFile", "watchUpload", "exportAudit", "exportAuditToBucket"]);
+
 /** The authorized functions over functions that do nothing but note their options. */
 function authorize(
   grants: Partial<Record<"one" | "two", readonly Grant[]>>,
@@ -155,15 +159,15 @@ function authorize(
     seen.push(options);
     yield "message";
   };
-  const streams = ["readFile", "watchUpload"];
   const of = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, streams.includes(name) ? stream : call]));
+    Object.fromEntries(names.map((name) => [name, STREAMS.has(name) ? stream : call]));
   const bound = {
     uploads: of(Object.keys(METHOD_RULES)),
     fileQueries: {},
     fileCommands: {},
     namespaces: of(Object.keys(NAMESPACE_RULES)),
     audit: {},
+    subscriptions: {},
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
@@ -190,7 +194,7 @@ async function outcomeOf(
 ): Promise<string> {
   try {
     const answer = functions[method]?.(request, { caller, signal: new AbortController().signal });
-    if (method === "readFile" || method === "watchUpload") for await (const _ of answer as AsyncIterable<unknown>);
+    if (STREAMS.has(method)) for await (const _ of answer as AsyncIterable<unknown>);
     else await answer;
     return "done";
   } catch (error) {
@@ -386,6 +390,7 @@ describe("authorizeFunctions", () => {
       fileCommands: {},
       namespaces: {},
       audit: {},
+      subscriptions: {},
     };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };

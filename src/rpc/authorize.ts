@@ -7,7 +7,7 @@ import {
   type RuledMethod,
   UPLOAD_TOKEN_METHODS,
 } from "../domain/access/method-rules.ts";
-import { isInScope } from "../domain/access/path-scope.ts";
+import { isInScope, type PathScope } from "../domain/access/path-scope.ts";
 import { refuseMethod, showPlace } from "../domain/access/upload-token.ts";
 import type { Caller, UploadToken } from "../domain/caller.ts";
 import { isUuid } from "../domain/command-identity.ts";
@@ -62,7 +62,9 @@ type Stream = (request: unknown, options: CallOptions) => AsyncIterable<unknown>
 type Functions = Record<string, (request: never, options: never) => unknown>;
 
 /** Names of METHOD_RULES whose answer is a stream. */
-const STREAMS: ReadonlySet<string> = new Set<RuledMethod>(["readFile", "watchUpload"]);
+const STREAMS: ReadonlySet<string> = new Set<RuledMethod>([
+  ...(["readFile", "watchUpload", "exportAudit", "exportAuditToBucket"] as const),
+]);
 /** The message of a part is admitted before its request is known; `writePart` asks then. `beginWrite` has a gate of its own. */
 const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 
@@ -117,15 +119,15 @@ function authorizeAll<F extends object>(functions: F, gate: Gate): F {
 
 function authorizeCall(method: RuledMethod, work: Call, gate: Gate): Call {
   return async (request, options) => {
-    const { scope } = await gate.admit(method, request as Request, options);
-    return await work(request, scope === undefined ? options : { ...options, scope });
+    const { scopeNow } = await gate.admit(method, request as Request, options);
+    return await work(request, scopeNow === undefined ? options : { ...options, scope: scopeNow() });
   };
 }
 
 function authorizeStream(method: RuledMethod, work: Stream, gate: Gate): Stream {
   return async function* (request, options) {
     const admitted = await gate.admit(method, request as Request, options);
-    for await (const message of work(request, options)) {
+    for await (const message of work(request, { ...options, scopeNow: admitted.scopeNow })) {
       const refusal = gate.findRefusal(options.caller, admitted);
       if (refusal !== undefined) throw refusal;
       yield message;
@@ -164,10 +166,11 @@ function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority
 /** What a call was admitted for: the roles at each place, and the paths that its list may show. */
 interface Admitted {
   readonly needs: readonly { oneOf: Need["oneOf"]; subject: Subject }[];
-  readonly scope: readonly string[] | undefined;
+  /** Says what the list may show at the moment, and throws once that is nothing; undefined for what is no list. */
+  readonly scopeNow: (() => PathScope) | undefined;
 }
 
-const NOTHING: Admitted = { needs: [], scope: undefined };
+const NOTHING: Admitted = { needs: [], scopeNow: undefined };
 
 class Gate {
   readonly #authority: Authority;
@@ -192,17 +195,18 @@ class Gate {
     const fresh = this.#authority.freshen(request.namespace);
     if (fresh !== undefined) await fresh;
     const needs: { oneOf: Need["oneOf"]; subject: Subject }[] = [];
-    let scope: readonly string[] | undefined;
+    let scopeNow: Admitted["scopeNow"];
     for (const need of METHOD_RULES[method] as readonly Need[]) {
       if (need.ifHolds === true && !changesHolds(request)) continue;
       if (need.at === "list") {
-        scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
+        scopeNow = () => this.#authority.requireScope(caller, need.oneOf, request.namespace);
+        scopeNow();
         continue;
       }
       const subject = await this.#find(need, request, caller);
       if (subject !== undefined) needs.push({ oneOf: need.oneOf, subject });
     }
-    const admitted = { needs, scope };
+    const admitted = { needs, scopeNow };
     const refusal = this.findRefusal(caller, admitted);
     if (refusal !== undefined) throw refusal;
     const turn = this.#admitRequest(request.namespace, caller, options);

@@ -134,11 +134,14 @@ async function answer(
   const { body } = explained;
   const onStall = () => cutAnswer(response);
   // The answer of a unary call is small and is written whole.
-  const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
-  const taken = isStream
-    ? { ...explained, body: whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall }) }
-    : explained;
-  await universalResponseToNodeResponse(taken, response);
+  if (handler.method.methodKind === "unary" || body === undefined || body instanceof Uint8Array)
+    await universalResponseToNodeResponse(explained, response);
+  else {
+    const taken = whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall });
+    // Connect waits for a caller that has gone to take the last piece, and would never end what gives the pieces.
+    response.once("close", () => void taken.return().catch(() => {}));
+    await universalResponseToNodeResponse({ ...explained, body: taken }, response);
+  }
   // What Connect itself refuses, no interceptor has seen.
   const status = Number(explained.trailer?.get("grpc-status") ?? explained.header?.get("grpc-status") ?? 0);
   if (status !== 0) currentCall()?.fail(toCallFailure(status));

@@ -7,6 +7,7 @@ import type { Resource } from "../domain/journal/journal-entry.ts";
 import { ENTRY_PATH_MAX_CHARACTERS, type NewEntry, type RecordEntry } from "../domain/journal/new-entry.ts";
 import { RECORDED_CALLS, type Recorded, type RecordedMethod, toAction } from "../domain/journal/recorded-calls.ts";
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
+import type { Upload } from "../domain/uploads/upload.ts";
 import type { BoundFunctions } from "./authorize.ts";
 
 /** What calls are recorded with. */
@@ -39,7 +40,9 @@ interface Options {
 type Call = (request: Request, options: Options) => Promise<unknown>;
 type Stream = (request: Request, options: Options) => AsyncIterable<unknown>;
 
-const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>(["readFile", "watchUpload", "watchEvents"]);
+const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>([
+  ...(["readFile", "watchUpload", "watchEvents", "exportAudit", "exportAuditToBucket"] as const),
+]);
 /** The message of a part is admitted before anybody knows what it is about. */
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);
 /** Methods about several namespaces, or about one that the caller must not hear of: the journal of the service has them. */
@@ -59,7 +62,7 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
   const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
   return {
-    uploads: recordAll(uploads, recording),
+    uploads: { ...recordAll(uploads, recording), beginWrite: recordWrite(uploads.beginWrite, recording) },
     fileQueries: recordAll(fileQueries, recording),
     fileCommands: recordAll(fileCommands, recording),
     namespaces: recordAll(namespaces, recording),
@@ -98,6 +101,28 @@ function recordCall(method: RecordedMethod, work: Call, recording: Recording): C
   };
 }
 
+/** A stream of WriteUpload fails before it has begun, or later: then the session tells why. */
+function recordWrite(beginWrite: BoundFunctions["uploads"]["beginWrite"], recording: Recording): typeof beginWrite {
+  const begin = recordCall("beginWrite", beginWrite as Call, recording) as typeof beginWrite;
+  return async (request, options) => {
+    const requestId = "create" in request ? request.create.requestId : undefined;
+    return await begin(request, {
+      ...options,
+      recordFailure: (error, upload) => {
+        if (isLeft(error)) return undefined;
+        const about = { ...upload, ...(requestId !== undefined && { requestId }) };
+        return recordFailure("beginWrite", { request: about, options, error, upload }, recording);
+      },
+    });
+  };
+}
+
+/** Whether a stream ended because its caller sent no more: nothing was refused, and the upload waits for them to go on. */
+function isLeft(error: unknown): boolean {
+  const { reason } = error instanceof DomainError ? error : {};
+  return reason === "CALLER_GONE" || reason === "STALLED" || reason === "DEADLINE_EXCEEDED";
+}
+
 /** A stream is recorded when it has something to give, and before it gives it; when it fails later, that is recorded as well. */
 function recordStream(method: RecordedMethod, work: Stream, recording: Recording): Stream {
   return async function* (request, options) {
@@ -132,7 +157,7 @@ function recordSuccess(
 
 function recordFailure(
   method: RecordedMethod,
-  { error, ...call }: { request: Request; options: Options; error: unknown },
+  { error, ...call }: { request: Request; options: Options; error: unknown; upload?: Upload },
   recording: Recording,
 ): Promise<void> | undefined {
   const recorded: Recorded = RECORDED_CALLS[method];
@@ -179,10 +204,10 @@ function isAuditRequired({ namespace }: NewEntry, { namespaces }: Recording): bo
 
 function toEntry(
   method: RecordedMethod,
-  call: { request: Request; options: Options; outcome: string; file: File | undefined },
+  call: { request: Request; options: Options; outcome: string; file: File | undefined; upload?: Upload },
   { namespaces, now }: Recording,
 ): NewEntry {
-  const { options, outcome, file } = call;
+  const { options, outcome, file, upload } = call;
   const request = call.request.create ?? call.request;
   const { namespace = "", requestId = "" } = request;
   const isOfService = OF_SERVICE.has(method) || namespaces.get(namespace) === undefined;
@@ -196,7 +221,7 @@ function toEntry(
     resource: toResource(method, request, file),
     actor: isUuid(requestId) ? { ...actor, requestId } : actor,
     path: (file?.path ?? place).slice(0, ENTRY_PATH_MAX_CHARACTERS),
-    dataSubject: file?.dataSubject ?? "",
+    dataSubject: (file ?? upload)?.dataSubject ?? "",
   };
 }
 

@@ -39,6 +39,11 @@ export const WORK_LIMITS = {
    * waits: a presigned URL serves a refused caller better than a queue.
    */
   "reads of files": { runningMax: 128, waitingMax: 0 },
+  /**
+   * Exports of the audit log, which read one stretch of entries after the other: two of the ten connections for queries, and a caller has
+   * one. No export waits: the stream would be silent meanwhile.
+   */
+  "exports of the audit log": { runningMax: 2, waitingMax: 0, callerShare: 1 / 2 },
   /** Copies within storage. Their parts wait for one another's slots there (`requestsMax.copy`), which all copies share. */
   copies: { runningMax: 32, waitingMax: 0 },
 } satisfies Record<string, WorkLimits>;

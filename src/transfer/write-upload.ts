@@ -9,6 +9,7 @@ import { withDatabase } from "../commands/uploads/upload-access.ts";
 import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
+import { type Actor, toActor } from "../domain/deed.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { requireResident } from "../domain/residency.ts";
@@ -44,6 +45,11 @@ export interface BeginOptions {
   events: TransferEvents;
   /** Asked again and again while the stream writes: why its caller may not go on any more; undefined while they may. */
   findRefusal?: (() => DomainError | undefined) | undefined;
+  /**
+   * Told why a stream failed that had begun. Undefined when nobody has to wait; otherwise it rejects with the error that the caller
+   * hears in place of the stream's.
+   */
+  recordFailure?: ((error: unknown, upload: Upload) => Promise<void> | undefined) | undefined;
 }
 
 /** Begins to write, for a transport that carries the bytes. */
@@ -77,8 +83,9 @@ export async function beginWriteUpload(
       namespace.fileSizeMaxBytes,
       begun.upload.sizeMaxBytes ?? Number.POSITIVE_INFINITY,
     );
-    const { events, findRefusal } = options;
-    const session = new WriteSession(access, granted, { fileSizeMaxBytes, slot, events, findRefusal });
+    const requestId = "create" in request ? request.create.requestId : undefined;
+    const committer = { ...toActor(options.caller), requestId };
+    const session = new WriteSession(access, granted, { ...options, committer, fileSizeMaxBytes, slot });
     slot.session = session;
     return session;
   } catch (error) {
@@ -106,6 +113,8 @@ export class WriteSession implements WritingSession {
   readonly #granted: GrantedWriter;
   readonly #events: TransferEvents;
   readonly #findRefusal: () => DomainError | undefined;
+  readonly #recordFailure: NonNullable<BeginOptions["recordFailure"]>;
+  readonly #committer: Actor;
   readonly #writer: UploadWriter | undefined;
   readonly #timer: NodeJS.Timeout;
   #activityAt = performance.now();
@@ -124,13 +133,15 @@ export class WriteSession implements WritingSession {
   constructor(
     access: WriteAccess,
     granted: GrantedWriter,
-    options: Pick<BeginOptions, "events" | "findRefusal"> & { fileSizeMaxBytes: number; slot: UploadSlot },
+    options: Omit<BeginOptions, "caller"> & { committer: Actor; fileSizeMaxBytes: number; slot: UploadSlot },
   ) {
     this.#access = access;
     this.#slot = options.slot;
     this.#granted = granted;
     this.#events = options.events;
     this.#findRefusal = options.findRefusal ?? (() => undefined);
+    this.#recordFailure = options.recordFailure ?? (() => undefined);
+    this.#committer = options.committer;
     this.#writer = granted.upload.state === "open" ? new UploadWriter(access, granted, options.events) : undefined;
     this.started = toStartedReply(access, granted, options.fileSizeMaxBytes);
     this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, access.limits.stallTimeoutMs / 4));
@@ -188,8 +199,9 @@ export class WriteSession implements WritingSession {
   }
 
   /** All bytes were sent: makes them durable, and commits where that is due. From here on a caller that goes away changes nothing. */
-  async finish(finish: WriteFinish): Promise<WriteOutcome> {
-    assertSha256(finish.sha256);
+  async finish(said: WriteFinish): Promise<WriteOutcome> {
+    assertSha256(said.sha256);
+    const finish = { ...said, committer: this.#committer };
     this.#isFinishing = true;
     if (this.#writer === undefined) return await finishUnwritten(this.#access, this.#granted, finish);
     const written = await this.#finishWriter(this.#writer, finish);
@@ -212,6 +224,16 @@ export class WriteSession implements WritingSession {
     } catch (error) {
       this.#isFinishing = false;
       throw error;
+    }
+  }
+
+  /** Has it recorded why the stream failed, and resolves to the error that its caller hears, which is another one when that cannot be. */
+  async recordFailure(error: unknown): Promise<unknown> {
+    try {
+      await this.#recordFailure(error, this.#granted.upload);
+      return error;
+    } catch (unrecorded) {
+      return unrecorded;
     }
   }
 

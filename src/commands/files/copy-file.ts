@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../../domain/caller.ts";
-import { toCommandIdentity } from "../../domain/command-identity.ts";
+import { toCommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
@@ -15,7 +15,13 @@ import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { generationMismatch } from "../../domain/repository-refusals.ts";
 import { requireResident } from "../../domain/residency.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
-import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/complete-upload.ts";
+import {
+  type CommitDeclaration,
+  commitUpload,
+  commitWritten,
+  isOvertaken,
+  takeUp,
+} from "../uploads/complete-upload.ts";
 import { toObjectKey } from "../uploads/create-upload.ts";
 import { type UploadAccess, withDatabase } from "../uploads/upload-access.ts";
 import { copyBytes } from "./copy-bytes.ts";
@@ -109,14 +115,15 @@ async function copyFile(
     requestId: request.requestId,
     content: [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
+  const declared = { committer: toDeed(identity).actor };
   // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
-  if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier);
+  if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier, declared);
   const source = requireReadable(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
   );
   access.regions.assertResident(namespace, source);
-  if (earlier !== undefined) return await copyInto(access, earlier, { source, limits });
+  if (earlier !== undefined) return await copyInto(access, earlier, { source, limits, declared });
   assertEtag(source, etag);
   const upload = toNewUpload(namespace, source, { description: describe(source), targetPath, limits, caller });
   const created = await access.uploads.catalogue.create(
@@ -131,7 +138,7 @@ async function copyFile(
     },
     identity,
   );
-  return await copyInto(access, created.upload, { source, limits });
+  return await copyInto(access, created.upload, { source, limits, declared });
 }
 
 /** Returns how the copy's description follows from that of the source. */
@@ -183,20 +190,23 @@ function choosePartSize(sizeBytes: number, { objectMaxBytes, partSizeBytes }: Co
   return partSizeBytes * PARTS_MAX >= sizeBytes ? partSizeBytes : Math.ceil(sizeBytes / PARTS_MAX / MIB) * MIB;
 }
 
+interface CopyOptions {
+  source: File;
+  limits: CopyLimits;
+  /** Who copies. */
+  declared: CommitDeclaration;
+}
+
 /**
  * Copies the missing bytes into an open upload, and commits it. When a newer call does the same, the answer is the copy of
  * that call.
  */
-async function copyInto(
-  access: CopyAccess,
-  upload: Upload,
-  options: { source: File; limits: CopyLimits },
-): Promise<File> {
+async function copyInto(access: CopyAccess, upload: Upload, options: CopyOptions): Promise<File> {
   try {
     return await copyAsWriter(access, upload, options);
   } catch (error) {
     if (!isTakenOver(error)) throw error;
-    return await awaitOther(access, upload, options.limits.otherCall);
+    return await awaitOther(access, upload, options);
   }
 }
 
@@ -205,39 +215,39 @@ function isTakenOver(error: unknown): boolean {
   return isOvertaken(error) || (error instanceof DomainError && error.reason === "WRITER_FENCED");
 }
 
-async function awaitOther(access: CopyAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
+async function awaitOther(access: CopyAccess, { namespace, uploadId, path }: Upload, options: CopyOptions) {
   const check = async () => {
     const { upload } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
     if (upload.state === "open") throw stillCopied(path);
-    return await finish(access, upload);
+    return await finish(access, upload, options.declared);
   };
   const isRetryable = (error: unknown) => error instanceof DomainError && error.reason === "CONTENDED";
-  return await withBackoff(policy, check, { isRetryable });
+  return await withBackoff(options.limits.otherCall, check, { isRetryable });
 }
 
 async function copyAsWriter(
   access: CopyAccess,
   upload: Upload,
-  { source, limits }: { source: File; limits: CopyLimits },
+  { source, limits, declared }: CopyOptions,
 ): Promise<File> {
   const { namespace, uploadId, sizeBytes, expectedCrc32 } = upload;
   if (source.sizeBytes !== sizeBytes || source.crc32 !== expectedCrc32) throw sourceReplaced(source);
   const { instance } = access;
   const begin = { instance, expireAfterMs: access.limits.expireAfterMs };
   const start = await withDatabase(access, () => access.uploads.writers.beginWriter(namespace, uploadId, begin));
-  if (start.epoch === 0) return await finish(access, start.upload);
+  if (start.epoch === 0) return await finish(access, start.upload, declared);
   const written = await copyBytes(access, start, { source, partsInFlightMax: limits.partsInFlightMax });
-  const options = { written, declared: {}, commit: true, epoch: start.epoch };
+  const options = { written, declared, commit: true, epoch: start.epoch };
   const file = await explainTarget(upload, () => commitWritten(access, start.upload, options));
   if (file === undefined) throw new Error(`the copy ${uploadId} was committed without a file`);
   return file;
 }
 
 /** Commits a copy whose bytes are there, whoever copied them. */
-async function finish(access: CopyAccess, { namespace, uploadId }: Upload): Promise<File> {
+async function finish(access: CopyAccess, { namespace, uploadId }: Upload, declared: CommitDeclaration): Promise<File> {
   const { upload, parts } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
-  const commit = () => commitUpload(access, upload, { parts, declared: {} });
-  return await explainTarget(upload, () => takeUp(access, upload, { declared: {}, epoch: undefined, commit }));
+  const commit = () => commitUpload(access, upload, { parts, declared });
+  return await explainTarget(upload, () => takeUp(access, upload, { declared, epoch: undefined, commit }));
 }
 
 /** Nobody else can complete the upload of a copy: its caller knows of the target only. */

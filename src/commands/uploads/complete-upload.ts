@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { toPrecondition } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
+import { parseUuid, toCommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
 import { requireNamespace } from "../../domain/namespaces/namespace.ts";
@@ -12,6 +12,7 @@ import {
   totalBytes,
   type Upload,
 } from "../../domain/uploads/upload.ts";
+import type { CommitTerms } from "../../domain/uploads/upload-commits.ts";
 import { type ListedPart, readForCommit } from "./adopt-parts.ts";
 import { assembleUpload } from "./assemble-upload.ts";
 import { assertMayCommit } from "./assert-may-commit.ts";
@@ -22,13 +23,11 @@ import { assertSha256OfObject } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { PutAck, WrittenBytes } from "./written-bytes.ts";
 
-/** What the caller of a commit declares of the file, and of what must be at its path. */
-export interface CommitDeclaration extends DeclaredContent {
-  ifGenerationMatch?: number | undefined;
-}
+/** What the caller of a commit declares of the file and of what must be at its path, and who that caller is. */
+export interface CommitDeclaration extends DeclaredContent, CommitTerms {}
 
 /** A request to commit an upload whose bytes are durable. */
-export interface CompleteUploadRequest extends CommitDeclaration {
+export interface CompleteUploadRequest extends Omit<CommitDeclaration, "committer"> {
   requestId: string;
   namespace: string;
   uploadId: string;
@@ -58,7 +57,7 @@ export async function completeUpload(
   const identity = toCommandIdentity(options.caller, "CompleteUpload", { namespace, requestId, content });
   await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, uploadId));
   const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
-  const declared = { ...request, ifGenerationMatch };
+  const declared = { ...request, ifGenerationMatch, committer: toDeed(identity).actor };
   return await takeUp(access, upload, {
     declared,
     epoch: undefined,
@@ -205,7 +204,7 @@ async function commitPut(
   if (options.commit && (sha256 !== undefined || !isShaWanted)) {
     return await commit(access, upload, { declared, object, epoch });
   }
-  const wish = { isCommitWanted: options.commit, ifGenerationMatch: declared.ifGenerationMatch };
+  const wish = { isCommitWanted: options.commit, ...toTerms(declared) };
   const assembled = await withDatabase(access, () =>
     access.uploads.commits.assemble(upload.uploadId, object, { ...wish, epoch, expectedSha256: declared.sha256 }),
   );
@@ -258,9 +257,9 @@ async function assertSha256Wanted(
 async function noteWanted(
   access: UploadAccess<"commits">,
   { uploadId }: Upload,
-  { sha256, ifGenerationMatch }: CommitDeclaration,
+  declared: CommitDeclaration,
 ): Promise<void> {
-  const wish = { isWanted: true, ifGenerationMatch, expectedSha256: sha256 };
+  const wish = { isWanted: true, ...toTerms(declared), expectedSha256: declared.sha256 };
   await withDatabase(access, () => access.uploads.commits.noteCommit(uploadId, wish));
 }
 
@@ -280,14 +279,12 @@ async function freeze(
   if (upload.sizeBytes === undefined) {
     await withDatabase(access, () => access.uploads.commits.seal(uploadId, sizeBytes, { epoch }));
   }
-  return await withDatabase(access, () =>
-    access.uploads.commits.beginCompletion(uploadId, {
-      crc32: combineParts(parts),
-      epoch,
-      ifGenerationMatch: declared.ifGenerationMatch,
-      expectedSha256: declared.sha256,
-    }),
-  );
+  const frozen = { crc32: combineParts(parts), epoch, ...toTerms(declared), expectedSha256: declared.sha256 };
+  return await withDatabase(access, () => access.uploads.commits.beginCompletion(uploadId, frozen));
+}
+
+function toTerms({ ifGenerationMatch, committer }: CommitDeclaration): CommitTerms {
+  return { ifGenerationMatch, committer };
 }
 
 async function commit(
@@ -304,7 +301,7 @@ async function commit(
       retainMs: namespace.retainDefaultMs > 0 ? namespace.retainDefaultMs : undefined,
       object,
       epoch,
-      ifGenerationMatch: declared.ifGenerationMatch,
+      ...toTerms(declared),
     }),
   );
   if (outcome.kind === "committed") return outcome.upload.file as File;

@@ -66,6 +66,8 @@ export const METHOD_RULES = {
   updateSubscription: [need("admin", "namespace")],
   deleteSubscription: [need("admin", "namespace")],
   redeliverEvents: [need("admin", "namespace")],
+  exportAudit: [need("auditor", "list")],
+  exportAuditToBucket: [need("auditor", "list")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

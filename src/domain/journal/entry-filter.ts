@@ -21,7 +21,7 @@ export const ENTRY_FIELDS = {
     "trace_id",
   ],
   number: ["sequence", "generation", "times"],
-  time: ["time"],
+  time: ["time", "first_time"],
   flag: [],
   map: [],
   hasWords: false,

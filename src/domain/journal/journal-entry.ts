@@ -1,3 +1,5 @@
+import type { LeafParts } from "../log/log-leaves.ts";
+
 /** What an entry is about. */
 export interface Resource {
   kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "subscription" | "prefix" | "service";
@@ -41,8 +43,12 @@ export interface JournalEntry {
   requestId: string | undefined;
   /** The trace of the call, 32 hexadecimal digits. */
   traceId: string | undefined;
+  /** When it happened, or the first of several times, by the clock of the host that served it; undefined for changes. */
+  firstTime: Date | undefined;
   /** How often it happened. */
   times: number;
   /** Undefined once it is erased. */
   personal: PersonalPart | undefined;
+  /** What proves it by the audit log; undefined where nobody has asked for that, and where it is not in the log. */
+  proof?: LeafParts | undefined;
 }

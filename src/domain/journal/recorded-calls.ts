@@ -55,6 +55,8 @@ export const RECORDED_CALLS = {
 
   listAuditEntries: "each",
   getInclusionProof: "summed",
+  exportAudit: "each",
+  exportAuditToBucket: "each",
   listEvents: "summed",
   watchEvents: "summed",
 

@@ -20,14 +20,17 @@ export interface LeafParts {
   /** JSON of what is not about a person; see docs/audit.md. */
   publicBytes: Uint8Array;
   personalHash: Uint8Array;
+  /** What `personalHash` is of; undefined once it is erased, and for who may not see all of it. */
+  personal: { salt: Uint8Array; bytes: Uint8Array } | undefined;
 }
 
-/** All that proves what an entry said. */
+/** All that proves what an entry said, and where it belongs. */
 export interface LeafProof extends LeafParts {
   sequence: number;
   entryId: string;
-  /** Undefined once it is erased. */
-  personal: { salt: Uint8Array; bytes: Uint8Array; path: string; sourcePath: string } | undefined;
+  /** Paths that the personal part names; "" where there is none. */
+  path: string;
+  sourcePath: string;
 }
 
 /** The leaves of the log in the database. All methods reject with `unavailable / DATABASE_UNAVAILABLE`. */
@@ -50,7 +53,7 @@ export interface LogLeaves {
 }
 
 /** The entry of the log: 32 bytes that tell nothing, and that nobody can make of anything else. */
-export function toLogEntry({ salt, publicBytes, personalHash }: LeafParts): Uint8Array {
+export function toLogEntry({ salt, publicBytes, personalHash }: Omit<LeafParts, "personal">): Uint8Array {
   return createHash("sha256").update(salt).update(publicBytes).update(personalHash).digest();
 }
 

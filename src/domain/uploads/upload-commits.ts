@@ -1,3 +1,4 @@
+import type { Actor } from "../deed.ts";
 import type { DomainError } from "../errors.ts";
 import type { AssembledObject, DurablePart, Upload, UploadFailure } from "./upload.ts";
 
@@ -9,24 +10,29 @@ export interface FinishOptions {
   expectedSha256?: Uint8Array | undefined;
 }
 
-/** How an upload is assembled. */
-export interface AssembleOptions extends FinishOptions {
-  /** Whether its commit is to follow, whoever makes it. The commit of a `completing` upload always is. */
-  isCommitWanted?: boolean;
+/** Who wants a commit, and under which condition. */
+export interface CommitTerms {
   /** Replaces the precondition that creation declared. */
   ifGenerationMatch?: number | undefined;
+  /** Whom the entry of the commit names. Left out by those who go on with a commit for another: it names whoever wanted it last. */
+  committer?: Actor | undefined;
+}
+
+/** How an upload is assembled. */
+export interface AssembleOptions extends FinishOptions, CommitTerms {
+  /** Whether its commit is to follow, whoever makes it. The commit of a `completing` upload always is. */
+  isCommitWanted?: boolean;
 }
 
 /** Whether an `assembled` upload is to be committed, also when nobody asks again. */
-export interface CommitWish {
+export interface CommitWish extends CommitTerms {
   isWanted: boolean;
-  /** What the commit is to compare; each replaces what was declared before, if given. */
-  ifGenerationMatch?: number | undefined;
+  /** What the commit is to compare; replaces what was declared before, if given. */
   expectedSha256?: Uint8Array | undefined;
 }
 
 /** How an upload is committed. */
-export interface CommitOptions {
+export interface CommitOptions extends CommitTerms {
   /** Id of the file to be, a UUID. */
   fileId: string;
   /** How long the superseded generation is kept, in milliseconds. */
@@ -35,8 +41,6 @@ export interface CommitOptions {
   retainMs?: number | undefined;
   /** The object of a one-part upload that is still `open`. */
   object?: AssembledObject | undefined;
-  /** Replaces the precondition that creation declared. */
-  ifGenerationMatch?: number | undefined;
   /** Number of the writer who commits; left out where there is none. */
   epoch?: number | undefined;
 }
@@ -63,10 +67,7 @@ export interface UploadCommits {
    * here on the commit is wanted. `ifGenerationMatch` and `expectedSha256` replace what creation declared, if given. An upload
    * that is already `completing` is returned unchanged.
    */
-  beginCompletion(
-    uploadId: string,
-    options: FinishOptions & { crc32: number; ifGenerationMatch?: number | undefined },
-  ): Promise<Upload>;
+  beginCompletion(uploadId: string, options: FinishOptions & CommitTerms & { crc32: number }): Promise<Upload>;
 
   /**
    * completing -> open, without the parts that S3 does not have (any more) under these ETags. Nothing happens to an open

@@ -20,7 +20,7 @@ export interface ReadEntry {
 const PUBLIC_FIELDS: Readonly<Record<string, string>> = {
   ...{ entryId: "", sequence: "0", time: "", firstTime: "", namespace: "", action: "", outcome: "" },
   ...{ resourceKind: "", resourceId: "" },
-  ...{ generation: "0", tokenKind: "", tokenId: "", requestId: "", times: "0" },
+  ...{ generation: "0", tokenKind: "", tokenId: "", requestId: "", traceId: "", times: "0" },
 };
 const PERSONAL_FIELDS: Readonly<Record<string, unknown>> = {
   ...{ actor: "", session: "", address: "", path: "", sourcePath: "", dataSubject: "" },

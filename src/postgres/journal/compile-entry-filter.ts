@@ -26,6 +26,7 @@ const COLUMNS: Readonly<Record<Field, SqlFragment>> = {
   generation: sql.fragment`e.generation`,
   times: sql.fragment`e.times`,
   time: sql.fragment`e.entry_time`,
+  first_time: sql.fragment`e.first_time`,
 };
 
 /** The condition of a filter in SQL: true or false, never null. Names become fixed text, values become parameters. */

@@ -1,11 +1,13 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
+import type { EntryFilter } from "../../domain/journal/entry-filter.ts";
 import type { Journal } from "../../domain/journal/journal.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { compileEntryFilter } from "./compile-entry-filter.ts";
+import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
 const entryRow = z.object({
   sequence: z.int(),
@@ -21,6 +23,7 @@ const entryRow = z.object({
   token_id: z.string().nullable(),
   request_id: z.string().nullable(),
   trace_id: z.string().nullable(),
+  first_time: z.date().nullable(),
   times: z.int(),
   actor: z.string().nullable(),
   session: z.string().nullable(),
@@ -34,8 +37,8 @@ const entryRow = z.object({
 
 const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.times, p.actor, p.session, p.address, p.path, p.source_path,
-  p.data_subject, p.before, p.after`;
+  e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path,
+  p.source_path, p.data_subject, p.before, p.after`;
 
 /** What belongs to the numbers of a subquery `n`. */
 const withEntries = sql.fragment`
@@ -45,6 +48,7 @@ const withEntries = sql.fragment`
 /** Entries that one page reads: where few match, the page comes back short instead of late. */
 export const ENTRIES_SCANNED_MAX = 20_000;
 
+const provenRow = entryRow.extend(leafPartsRow.shape);
 const sequenceRow = z.object({ sequence: z.int() });
 const lastRow = z.object({ last_sequence: z.int() });
 
@@ -61,6 +65,7 @@ export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLi
       return rows.map(toEntry);
     },
     list: (namespace, query) => listEntries(pool, namespace, query),
+    readMatching: (namespace, query) => readMatching(pool, namespace, query),
     async lastSequence() {
       return await pool.oneFirst(sql.type(lastRow)`SELECT last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`);
     },
@@ -77,10 +82,8 @@ async function listEntries(
   const scanned = sql.fragment`
     SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
     WHERE n.namespace = ${namespace} AND ${isBefore} ORDER BY n.sequence DESC LIMIT ${ENTRIES_SCANNED_MAX}`;
-  const isShown = isInScope(scope, "") ? sql.fragment`true` : sql.fragment`coalesce(p.path || p.source_path, '') <> ''`;
-  const isWanted = sql.and([isShown, filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
   const rows = await pool.any(sql.type(entryRow)`
-    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted}
+    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted(scope, filter)}
     ORDER BY n.sequence DESC LIMIT ${limit + 1}`);
   const entries = rows.slice(0, limit).map(toEntry);
   if (rows.length > limit) return { entries, next: entries.at(-1)?.sequence };
@@ -94,6 +97,30 @@ async function listEntries(
   return { entries, next: hasMore ? last : undefined };
 }
 
+async function readMatching(
+  pool: CommonQueryMethods,
+  namespace: string,
+  { filter, scope, after, through, limit }: Parameters<Journal["readMatching"]>[1],
+): ReturnType<Journal["readMatching"]> {
+  const scanned = sql.fragment`
+    SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
+    WHERE n.namespace = ${namespace} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
+    ORDER BY n.sequence LIMIT ${limit}`;
+  const rows = await pool.any(sql.type(provenRow)`
+    SELECT ${entryColumns}, ${leafPartsColumns} FROM (${scanned}) n ${withinScope(scope)}
+    LEFT JOIN journal_leaf l ON l.entry_time = n.entry_time AND l.entry_id = n.entry_id
+    WHERE ${isWanted(scope, filter)} ORDER BY n.sequence`);
+  const last = await pool.maybeOneFirst(sql.type(sequenceRow)`
+    SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET ${limit - 1} LIMIT 1`);
+  return { entries: rows.map((row) => ({ ...toEntry(row), proof: toLeafParts(row) })), through: last ?? through };
+}
+
+/** Which entries `withinScope` shows and the filter wants. An entry without a path is of the whole namespace's scope alone. */
+function isWanted(scope: PathScope, filter: EntryFilter | undefined): SqlFragment {
+  const isShown = isInScope(scope, "") ? sql.fragment`true` : sql.fragment`coalesce(p.path || p.source_path, '') <> ''`;
+  return sql.and([isShown, filter === undefined ? sql.fragment`true` : compileEntryFilter(filter)]);
+}
+
 /** What belongs to the numbers of a subquery `n`, with those paths alone that lie in the scope: of a move, the other may not. */
 function withinScope(scope: PathScope): SqlFragment {
   if (isInScope(scope, "")) return withEntries;
@@ -105,7 +132,9 @@ function withinScope(scope: PathScope): SqlFragment {
     JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
     LEFT JOIN LATERAL (
       SELECT w.actor, w.session, w.address, ${show(sql.fragment`w.path`)} AS path,
-        ${show(sql.fragment`w.source_path`)} AS source_path, w.data_subject, w.before, w.after
+        ${show(sql.fragment`w.source_path`)} AS source_path, w.data_subject, w.before, w.after, w.salt,
+        CASE WHEN (${show(sql.fragment`w.path`)}, ${show(sql.fragment`w.source_path`)}) = (w.path, w.source_path)
+          THEN w.hashed_bytes END AS hashed_bytes
       FROM journal_personal w WHERE w.entry_time = n.entry_time AND w.entry_id = n.entry_id
     ) p ON true`;
 }
@@ -128,6 +157,7 @@ function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
     tokenId: row.token_id ?? undefined,
     requestId: row.request_id ?? undefined,
     traceId: row.trace_id ?? undefined,
+    firstTime: row.first_time ?? undefined,
     times: row.times,
     personal:
       actor === null

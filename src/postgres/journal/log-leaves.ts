@@ -2,6 +2,7 @@ import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { LogLeaves, LogState } from "../../domain/log/log-leaves.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
 /** Ten thousand entries are sealed in less than a second; the first run of a log reads a month of numbers. In milliseconds. */
 const SEALING_MAX_MS = 60_000;
@@ -16,14 +17,9 @@ const stateRow = z.object({
 const sealedRow = z.object({ sealed: z.int(), through: z.int() });
 const entryRow = z.object({ sequence: z.int(), entry: z.instanceof(Uint8Array) });
 const forkRow = z.object({ fork: z.int() });
-const proofRow = z.object({
+const proofRow = leafPartsRow.extend({
   sequence: z.int(),
   entry_id: z.string(),
-  salt: z.instanceof(Uint8Array),
-  public_bytes: z.instanceof(Uint8Array),
-  personal_hash: z.instanceof(Uint8Array),
-  personal_salt: z.instanceof(Uint8Array).nullable(),
-  hashed_bytes: z.instanceof(Uint8Array).nullable(),
   path: z.string().nullable(),
   source_path: z.string().nullable(),
 });
@@ -90,23 +86,15 @@ export function createLogLeaves(pool: DatabasePool, limits: Partial<BorderLimits
       const which =
         "sequence" in by ? sql.fragment`n.sequence = ${by.sequence}::bigint` : sql.fragment`n.entry_id = ${by.entryId}`;
       const row = await pool.maybeOne(sql.type(proofRow)`
-        SELECT l.sequence, l.entry_id, l.salt, l.public_bytes, l.personal_hash, p.salt AS personal_salt, p.hashed_bytes, p.path,
-          p.source_path
+        SELECT l.sequence, l.entry_id, ${leafPartsColumns}, p.path, p.source_path
         FROM journal_number n
         JOIN journal_leaf l ON l.entry_time = n.entry_time AND l.entry_id = n.entry_id
         LEFT JOIN journal_personal p ON p.entry_time = n.entry_time AND p.entry_id = n.entry_id
         WHERE n.namespace = ${namespace} AND ${which}`);
-      if (row === null) return undefined;
-      const { personal_salt: salt, hashed_bytes: bytes, path, source_path: sourcePath } = row;
-      return {
-        sequence: row.sequence,
-        entryId: row.entry_id,
-        salt: row.salt,
-        publicBytes: row.public_bytes,
-        personalHash: row.personal_hash,
-        personal:
-          salt === null || bytes === null ? undefined : { salt, bytes, path: path ?? "", sourcePath: sourcePath ?? "" },
-      };
+      const parts = row && toLeafParts(row);
+      if (row === null || !parts) return undefined;
+      const { sequence, entry_id: entryId, path, source_path: sourcePath } = row;
+      return { sequence, entryId, ...parts, path: path ?? "", sourcePath: sourcePath ?? "" };
     },
   };
   return atBorder<LogLeaves>(leaves, { deadlineMs: SEALING_MAX_MS, ...limits });

@@ -60,6 +60,10 @@ const CHANGED_LINKS: EnteredRows = {
   id: sql.fragment`c.link_id`,
   generation: sql.fragment`c.link_generation`,
   path: sql.fragment`c.link_path`,
+  dataSubject: sql.fragment`coalesce((
+    SELECT f.data_subject FROM file f
+    WHERE f.namespace = c.link_namespace AND f.path = c.link_path AND coalesce(f.generation = c.link_generation, true)
+    ORDER BY f.generation DESC LIMIT 1), '')`,
 };
 
 /** Whoever uses a link is known by an address alone. */

@@ -1,12 +1,13 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { type Actor, SERVICE_ACTOR } from "../../domain/deed.ts";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { sizeMismatch } from "../../domain/repository-refusals.ts";
 import type { CommitOptions, CommitOutcome } from "../../domain/uploads/upload-commits.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
-import { type EnteredActor, type EnteredRows, enterRows } from "../rows/journal-rows.ts";
+import { type EnteredActor, type EnteredRows, enterRows, toJson } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { addUsage, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 
@@ -75,10 +76,10 @@ const countCommit = addUsage(sql.fragment`
 function selectReady(uploadId: string, options: CommitOptions) {
   const { object } = options;
   return sql.fragment`
-    SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.session,
-      u.upload_token_id, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
+    SELECT u.upload_id, u.namespace, u.path, u.principal, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
       u.state = 'open' AND u.copied_path IS NULL AS is_uploaded,
       coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
+      coalesce(${toJson(options.committer)}, u.committer, ${toJson(SERVICE_ACTOR)}) AS committer,
       coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
       coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
       coalesce(u.object_etag, ${object?.etag ?? null}) AS object_etag,
@@ -159,15 +160,17 @@ async function commitOnce(
   return { kind: "committed", upload: { ...upload, file } };
 }
 
-/** Whoever makes the commit, its entry names who began the upload. */
+const committer = (name: keyof Actor) => sql.fragment`coalesce(m.committer->>${name}, '')`;
+
 const COMMITTER: EnteredActor = {
   action: sql.fragment`CASE WHEN m.copied_path IS NULL THEN 'CommitUpload' ELSE 'CopyFile' END`,
-  principal: sql.fragment`m.principal`,
-  tokenKind: sql.fragment`m.token_kind`,
-  address: sql.fragment`m.address`,
-  session: sql.fragment`m.session`,
-  tokenId: sql.fragment`m.upload_token_id`,
-  requestId: sql.fragment`NULL::uuid`,
+  principal: committer("principal"),
+  tokenKind: committer("tokenKind"),
+  address: committer("address"),
+  session: committer("session"),
+  tokenId: sql.fragment`nullif(${committer("tokenId")}, '')::uuid`,
+  requestId: sql.fragment`nullif(${committer("requestId")}, '')::uuid`,
+  traceId: sql.fragment`nullif(${committer("traceId")}, '')`,
 };
 
 const COMMITTED_FILE: EnteredRows = {

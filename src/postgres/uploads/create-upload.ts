@@ -62,7 +62,6 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
   const { uploadToken } = input;
-  const { actor } = identity;
   const tokenId = uploadToken?.tokenId ?? null;
   const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
@@ -88,12 +87,12 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       ON CONFLICT (token_id) DO UPDATE SET uploads = t.uploads + 1
     ), changed AS (
     INSERT INTO upload AS u (
-      upload_id, namespace, path, principal, token_kind, address, session, copied_path, upload_token_id, size_bytes, size_max_bytes, part_size_bytes,
+      upload_id, namespace, path, principal, copied_path, upload_token_id, size_bytes, size_max_bytes, part_size_bytes,
       content_type, metadata, labels, data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key,
       expire_time, expire_cap_time
     )
-    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${actor.tokenKind},
-      ${actor.address ?? ""}, ${actor.session ?? ""}, ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal},
+      ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
       ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},

@@ -2,8 +2,15 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { sizeMismatch } from "../../domain/repository-refusals.ts";
 import type { AssembledObject, DurablePart, Upload, UploadFailure } from "../../domain/uploads/upload.ts";
-import type { AssembleOptions, CommitWish, FinishOptions, UploadCommits } from "../../domain/uploads/upload-commits.ts";
+import type {
+  AssembleOptions,
+  CommitTerms,
+  CommitWish,
+  FinishOptions,
+  UploadCommits,
+} from "../../domain/uploads/upload-commits.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
+import { toJson } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { addUsage } from "../rows/usage-rows.ts";
 import { commitUpload } from "./commit-upload.ts";
@@ -54,10 +61,11 @@ const noFailure = sql.fragment`failure_reason = NULL, failure_message = NULL`;
 async function beginCompletion(
   pool: CommonQueryMethods,
   uploadId: string,
-  options: FinishOptions & { crc32: number; ifGenerationMatch?: number | undefined },
+  options: FinishOptions & CommitTerms & { crc32: number },
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    UPDATE upload u SET state = 'completing', state_time = now(), commit_wanted_time = now(), crc32 = ${options.crc32},
+    UPDATE upload u SET state = 'completing', state_time = now(), commit_wanted_time = now(), committer = ${toJson(options.committer)},
+      crc32 = ${options.crc32},
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
@@ -137,6 +145,7 @@ async function assemble(
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256),
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
+      committer = coalesce(${toJson(options.committer)}, u.committer),
       commit_wanted_time = CASE WHEN ${options.isCommitWanted === true}::boolean OR u.state = 'completing' THEN now() END
     FROM former f WHERE u.upload_id = f.upload_id
     RETURNING ${uploadColumns}`);
@@ -154,7 +163,7 @@ async function assemble(
 async function noteCommit(pool: CommonQueryMethods, uploadId: string, wish: CommitWish): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload SET commit_wanted_time = CASE WHEN ${wish.isWanted}::boolean OR state = 'completing' THEN now() END,
-      ${noFailure},
+      ${noFailure}, committer = coalesce(${toJson(wish.committer)}, committer),
       if_generation_match = coalesce(${wish.ifGenerationMatch ?? null}::bigint, if_generation_match),
       expected_sha256 = coalesce(${toBytea(wish.expectedSha256)}, expected_sha256)
     WHERE upload_id = ${uploadId} AND state IN ('completing', 'assembled')`);

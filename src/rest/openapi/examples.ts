@@ -36,6 +36,8 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   CreateLink: { parameters: NAMESPACE, body: { path: FILE.path, lifetime: "3600s", maxUses: 10 } },
   GetInclusionProof: { parameters: { ...NAMESPACE, entry: "1" } },
   ListAuditEntries: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
+  ExportAudit: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
+  ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
   RevokeLink: { parameters: NAMESPACE },
   CreateUpload: {

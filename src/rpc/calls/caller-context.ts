@@ -21,6 +21,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** The paths that the answer of a list may show. A list that gets none is refused: see `requireScope`. */
   scope?: PathScope;
+  /** The same for a stream, at the moment; it throws once there is none. */
+  scopeNow?: (() => PathScope) | undefined;
   /** What of events the caller may see at the moment; it throws once that is nothing. No event is shown without it. */
   sight?: (() => EventSight) | undefined;
   /** Whether a list of namespaces may show the one of that name. */

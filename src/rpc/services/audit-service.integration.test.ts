@@ -1,3 +1,4 @@
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
@@ -84,6 +85,25 @@ describe("AuditService", function () {
       ...{ before: { labels: {} }, after: { labels: { team: "tax" } } },
     });
     expect(entry?.requestId).to.match(/^[0-9a-f-]{36}$/);
+  });
+
+  it("says when the first of several reads was, and how many those were", async () => {
+    const readAt = new Date();
+    for (const _ of [1, 2, 3]) await rest("owner", "files/own/c");
+    const filter = `action = "GetFile" AND first_time >= "${readAt.toISOString()}"`;
+    let read: Awaited<ReturnType<typeof list>>["entries"] = [];
+    await until("the reads are entered", async () => {
+      ({ entries: read } = await list("audrey", filter));
+      return read.length > 0;
+    });
+    const [{ times, time, firstTime } = { times: 0n }] = read;
+    expect(times).to.equal(3n);
+    const firstAt = timestampDate(firstTime as Timestamp).getTime();
+    expect(firstAt)
+      .to.be.at.least(readAt.getTime())
+      .and.at.most(timestampDate(time as Timestamp).getTime());
+    for (const { firstTime: ofChange } of (await list("audrey", 'action = "UpdateFile"')).entries)
+      expect(ofChange).to.equal(undefined);
   });
 
   it("filters by each field", async () => {

@@ -1,19 +1,18 @@
-import { create, type JsonObject } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
-  type AuditEntry,
-  AuditEntrySchema,
-  type AuditProof,
-  AuditProofSchema,
   type AuditService,
   GetInclusionProofResponseSchema,
   ListAuditEntriesResponseSchema,
 } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
-import type { GetInclusionProofRequest, InclusionProof } from "../../queries/get-inclusion-proof.ts";
-import type { ListAuditEntriesRequest } from "../../queries/list-audit-entries.ts";
+import type { ExportAuditRequest, ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
+import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
+import type { GetInclusionProofRequest, InclusionProof } from "../../queries/audit/get-inclusion-proof.ts";
+import type { ListAuditEntriesRequest } from "../../queries/audit/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
+import { toBucketExportMessage, toEntryMessage, toExportMessage, toProofMessage } from "../messages/audit-message.ts";
+import { fromInt64 } from "../messages/int64.ts";
 
 /** The functions that AuditService calls. */
 export interface AuditFunctions {
@@ -22,6 +21,8 @@ export interface AuditFunctions {
     options: CallOptions,
   ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
   getInclusionProof(request: GetInclusionProofRequest, options: CallOptions): Promise<InclusionProof>;
+  exportAudit(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportMessage>;
+  exportAuditToBucket(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportProgress | AuditExport>;
 }
 
 /** AuditService for Connect: protobuf in, protobuf out. */
@@ -36,44 +37,18 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       const { tlogProof, leaf } = await functions.getInclusionProof({ namespace, entry }, toCallOptions(context));
       return create(GetInclusionProofResponseSchema, { tlogProof, proof: toProofMessage(leaf) });
     },
+    async *exportAudit(request, context) {
+      for await (const message of functions.exportAudit(fromExportRequest(request), toCallOptions(context)))
+        yield toExportMessage(message);
+    },
+    async *exportAuditToBucket(request, context) {
+      for await (const message of functions.exportAuditToBucket(fromExportRequest(request), toCallOptions(context)))
+        yield toBucketExportMessage(message);
+    },
   };
 }
 
-function toProofMessage({ salt, publicBytes, personalHash, personal }: InclusionProof["leaf"]): AuditProof {
-  const parts = { salt, publicBytes, personalHash };
-  return create(AuditProofSchema, {
-    ...parts,
-    ...(personal !== undefined && { personalSalt: personal.salt, personalBytes: personal.bytes }),
-  });
-}
-
-function toEntryMessage({
-  personal,
-  resource,
-  time,
-  sequence,
-  times,
-  requestId,
-  tokenId,
-  traceId,
-  ...entry
-}: JournalEntry): AuditEntry {
-  const { before, after, ...known } = personal ?? {};
-  return create(AuditEntrySchema, {
-    ...entry,
-    ...known,
-    sequence: BigInt(sequence),
-    time: timestampFromDate(time),
-    resourceKind: resource.kind,
-    ...(resource.id !== undefined && { resourceId: resource.id }),
-    generation: BigInt(resource.generation ?? 0),
-    ...(tokenId !== undefined && { tokenId }),
-    ...(requestId !== undefined && { requestId }),
-    ...(traceId !== undefined && { traceId }),
-    times: BigInt(times),
-    // What a statement wrote as jsonb is an object.
-    ...(before !== undefined && { before: before as JsonObject }),
-    ...(after !== undefined && { after: after as JsonObject }),
-    erased: personal === undefined,
-  });
+function fromExportRequest(request: { namespace: string; filter: string; afterSequence: bigint }): ExportAuditRequest {
+  const { namespace, filter, afterSequence } = request;
+  return { namespace, filter, afterSequence: fromInt64(afterSequence, "after_sequence") };
 }

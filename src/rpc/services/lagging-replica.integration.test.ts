@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { Client } from "pg";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService, type WriteUploadRequestSchema } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient } from "../../client/client.ts";
@@ -10,6 +11,7 @@ import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/
 import { nextPath } from "../../testing/rigs/repository-subject.ts";
 import { callRest } from "../../testing/rigs/rest-client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { catchError } from "../../testing/samples/sample-records.ts";
 
 const NAMESPACE = "default";
 const BYTES = Buffer.from("bytes of a file");
@@ -109,6 +111,19 @@ describe("A service with a read replica that lags", function () {
     const { headers } = await rest(`files/${source}:copy`, { method: "POST", json: { targetPath: path } });
     return headers.get("sluice-position") ?? "none";
   }
+
+  it("runs without functions about the write-ahead log, which not every database has", async () => {
+    for (const [url, name] of [
+      [servers.url, "pg_current_wal_flush_lsn"],
+      [servers.readUrl, "pg_last_wal_replay_lsn"],
+    ] as const) {
+      const client = new Client({ connectionString: url });
+      await client.connect();
+      const refused = await catchError(() => client.query(`SELECT ${name}()`));
+      await client.end();
+      expect(refused).to.include({ code: "42501", message: `permission denied for function ${name}` });
+    }
+  });
 
   const roads: [string, (path: string) => Promise<string>][] = [
     ["WriteUpload over gRPC", (path) => writeUpload(path, grpc)],

@@ -12,6 +12,7 @@ export type ObjectStoreOperation =
   | "listVersions"
   | "copyObject"
   | "copyPart"
+  | "writeStream"
   | "head"
   | "read"
   | "delete"

@@ -6,6 +6,7 @@ import { LogPublisher, PUBLISH_LIMITS, type PublishLimits } from "../../journal/
 import { createJournal } from "../../postgres/journal/journal.ts";
 import { createJournalRelay } from "../../postgres/journal/journal-relay.ts";
 import { createLogLeaves } from "../../postgres/journal/log-leaves.ts";
+import { toExportLine } from "../../rpc/messages/audit-message.ts";
 import { FakeLogStore } from "../fakes/fake-log-store.ts";
 import { createPostgresSubject } from "./postgres-subject.ts";
 
@@ -82,26 +83,9 @@ export class LogRig {
     const { commands } = this.subject.pools;
     const entries = await createJournal(commands).read({ namespace, after: 0, limit: 1_000_000 });
     const lines: Record<string, unknown>[] = [];
-    for (const { personal, resource, ...entry } of entries) {
-      const leaf = await this.leaves.find(entry.namespace, { entryId: entry.entryId });
-      const base64 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString("base64");
-      const shown = {
-        ...entry,
-        ...{ sequence: String(entry.sequence), time: entry.time.toISOString(), times: String(entry.times) },
-        ...{ resourceKind: resource.kind, resourceId: resource.id },
-        ...(resource.generation !== undefined && { generation: String(resource.generation) }),
-        ...(personal ?? { erased: true }),
-        ...(leaf !== undefined && {
-          proof: {
-            salt: base64(leaf.salt),
-            publicBytes: base64(leaf.publicBytes),
-            personalHash: base64(leaf.personalHash),
-            personalSalt: base64(leaf.personal?.salt),
-            personalBytes: base64(leaf.personal?.bytes),
-          },
-        }),
-      };
-      lines.push({ entry: JSON.parse(JSON.stringify(shown)) });
+    for (const entry of entries) {
+      const proof = await this.leaves.find(entry.namespace, { entryId: entry.entryId });
+      lines.push(JSON.parse(toExportLine({ kind: "entry", entry: { ...entry, proof } })));
     }
     return lines;
   }

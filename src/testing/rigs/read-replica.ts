@@ -7,7 +7,17 @@ import { Client } from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { migrate } from "../../postgres/schema/migrate.ts";
 
-/** A primary with the schema, and a hot standby that streams from it. */
+/** The functions about the write-ahead log that databases such as Aurora do not have. */
+const WAL_FUNCTIONS = ["pg_current_wal_lsn", "pg_current_wal_flush_lsn", "pg_current_wal_insert_lsn"].concat([
+  "pg_last_wal_replay_lsn",
+  "pg_last_wal_receive_lsn",
+  "pg_last_xact_replay_timestamp",
+]);
+
+/**
+ * A primary with the schema, and a hot standby that streams from it. The URLs are those of a role with the rights of a service, which may
+ * call none of WAL_FUNCTIONS.
+ */
 export interface ReplicatedPostgres {
   url: string;
   readUrl: string;
@@ -28,23 +38,23 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
   await promisify(execFile)("cp", ["-a", primaryData, replicaData]);
   const primary = await startEmbeddedPostgres({ ...options, dataDirectory: primaryData });
   await migrate({ url: primary.url });
+  await executeOn(
+    primary.url,
+    `CREATE ROLE service LOGIN PASSWORD 'test'; SELECT grant_to_service('service');
+     REVOKE EXECUTE ON FUNCTION ${WAL_FUNCTIONS.join(", ")} FROM PUBLIC`,
+  );
   await writeFile(join(replicaData, "standby.signal"), "");
   const source = `host=127.0.0.1 port=${primary.port} user=sluice password=test`;
   await appendFile(join(replicaData, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
   const start = (port?: number) =>
     startEmbeddedPostgres({ ...options, dataDirectory: replicaData, ...(port !== undefined && { port }) });
   let replica: EmbeddedPostgres = await start();
-  const { port, url: readUrl } = replica;
-  const execute = async (statement: string) => {
-    const client = new Client({ connectionString: readUrl });
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
+  const { port, url: replicaUrl } = replica;
   return {
-    url: primary.url,
-    readUrl,
-    pauseReplay: () => execute("SELECT pg_wal_replay_pause()"),
-    resumeReplay: () => execute("SELECT pg_wal_replay_resume()"),
+    url: asService(primary.url),
+    readUrl: asService(replicaUrl),
+    pauseReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_pause()"),
+    resumeReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_resume()"),
     stopReplica: () => replica.stop(),
     startReplica: async () => {
       replica = await start(port);
@@ -55,4 +65,16 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function asService(text: string): string {
+  const url = new URL(text);
+  url.username = "service";
+  return url.href;
+}
+
+async function executeOn(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
 }

@@ -55,6 +55,7 @@ export async function openTestSweeper({
       sweepOrphans(access, {
         namespace,
         cursor: "",
+        now: new Date(),
         limits: { olderThanMs: 0, pagesMax: 100, pageMax: 10, ...changed },
       }),
     close: async () => {

@@ -67,7 +67,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
-      journal: [".", "access", "filter", "namespaces"],
+      journal: [".", "access", "filter", "log", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
@@ -85,8 +85,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
-    packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
-    inner: { events: ["."], subscriptions: [] },
+    packages: ["lru-cache", "node:crypto", "node:events", "node:stream", "node:timers", "node:zlib"],
+    inner: { audit: ["."], events: ["."], subscriptions: [] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
@@ -136,7 +136,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain", ...MEASURED],
     packages: [
       "@opentelemetry/semantic-conventions",
-      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
+      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/lib-storage", "@aws-sdk/s3-request-presigner"],
       ...["@smithy/core", "@smithy/node-http-handler"],
       ...[
         "@smithy/signature-v4",

@@ -1,16 +1,16 @@
-import { isInScope, NO_PATH, type PathScope } from "../domain/access/path-scope.ts";
-import { isUuid } from "../domain/command-identity.ts";
-import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { LogProblem, openCheckpoint } from "../domain/log/checkpoint.ts";
-import { toForkFolder, toForkOrigin } from "../domain/log/fork.ts";
-import { proveInclusion, toProvenRoot } from "../domain/log/inclusion.ts";
-import { LogFiles } from "../domain/log/log-files.ts";
-import { type LeafProof, type LogLeaves, toLogEntry } from "../domain/log/log-leaves.ts";
-import type { LogReader, LogStore } from "../domain/log/log-store.ts";
-import { hashLeaf, isSame } from "../domain/log/merkle-tree.ts";
-import { type NoteSigner, parseNoteVerifier } from "../domain/log/signed-note.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
-import type { QueryOptions } from "./query-options.ts";
+import { isInScope, NO_PATH, type PathScope } from "../../domain/access/path-scope.ts";
+import { isUuid } from "../../domain/command-identity.ts";
+import { DomainError, invalidArgument } from "../../domain/errors.ts";
+import { LogProblem, openCheckpoint } from "../../domain/log/checkpoint.ts";
+import { toForkFolder, toForkOrigin } from "../../domain/log/fork.ts";
+import { proveInclusion, toProvenRoot } from "../../domain/log/inclusion.ts";
+import { LogFiles } from "../../domain/log/log-files.ts";
+import { type LeafProof, type LogLeaves, toLogEntry } from "../../domain/log/log-leaves.ts";
+import type { LogReader, LogStore } from "../../domain/log/log-store.ts";
+import { hashLeaf, isSame } from "../../domain/log/merkle-tree.ts";
+import { type NoteSigner, parseNoteVerifier } from "../../domain/log/signed-note.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
+import type { QueryOptions } from "../query-options.ts";
 
 /** Which entry is to be proven. */
 export interface GetInclusionProofRequest {
@@ -119,8 +119,7 @@ function parseEntry(entry: string): { sequence: number } | { entryId: string } {
 /** What an auditor of some prefixes may see of it: an entry without a path, and one that is erased, is of no prefix. */
 function withinScope(leaf: LeafProof, scope: PathScope): LeafProof | undefined {
   if (isInScope(scope, "")) return leaf;
-  const { path = "", sourcePath = "" } = leaf.personal ?? {};
-  const paths = [path, sourcePath].filter((one) => one !== "");
+  const paths = [leaf.path, leaf.sourcePath].filter((one) => one !== "");
   const seen = paths.filter((one) => isInScope(scope, one));
   if (seen.length === 0) return undefined;
   return seen.length === paths.length ? leaf : { ...leaf, personal: undefined };

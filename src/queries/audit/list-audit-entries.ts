@@ -1,12 +1,12 @@
-import { NO_PATH } from "../domain/access/path-scope.ts";
-import { parseFilter } from "../domain/filter/parse-filter.ts";
-import { ENTRY_FIELDS } from "../domain/journal/entry-filter.ts";
-import type { Journal } from "../domain/journal/journal.ts";
-import type { JournalEntry } from "../domain/journal/journal-entry.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
-import { parsePageSize } from "./file-page.ts";
-import { fromNumberPageToken, toNumberPageToken } from "./page-token.ts";
-import type { QueryOptions } from "./query-options.ts";
+import { NO_PATH } from "../../domain/access/path-scope.ts";
+import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { ENTRY_FIELDS } from "../../domain/journal/entry-filter.ts";
+import type { Journal } from "../../domain/journal/journal.ts";
+import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
+import { parsePageSize } from "../file-page.ts";
+import { fromNumberPageToken, toNumberPageToken } from "../page-token.ts";
+import type { QueryOptions } from "../query-options.ts";
 
 /** Which entries, and which page of them. */
 export interface ListAuditEntriesRequest {
