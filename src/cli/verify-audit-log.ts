@@ -66,13 +66,16 @@ async function readKey(text: string): Promise<NoteVerifier> {
 async function openLog({ env, signal }: Terminal, place: string): Promise<{ read: LogReader; close: () => void }> {
   if (/^https?:/.test(place)) return { read: createUrlReader(place, signal), close: () => {} };
   if (!place.startsWith("s3:")) return { read: createFolderReader(place), close: () => {} };
-  const [, bucket = "", folder = ""] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(place) ?? [];
+  const [bucket = "", ...folders] = place
+    .slice("s3://".length)
+    .split("/")
+    .filter((name) => name !== "");
   if (bucket === "") throw new UsageError(`"${place}" names no bucket; write s3://bucket/folder`);
   const { openLogBucket } = await import("../s3/log-bucket.ts");
   const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
   return openLogBucket({
     bucket,
-    prefix: folder === "" ? "" : `${folder}/`,
+    prefix: folders.map((folder) => `${folder}/`).join(""),
     region: env.AWS_REGION ?? "us-east-1",
     endpoint,
   });
