@@ -228,7 +228,9 @@ $$;
 -- were. Each statement of a function sees what is committed when the statement begins, so the entries are looked at after the
 -- lock: of two relays the second sees what the first has numbered. Without statistics the planner takes a third of all entries for new,
 -- and would read all of them.
-CREATE FUNCTION journal_number_new() RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off AS $$
+-- One plan for all calls: it leaves out the branch that does not apply, and is not made anew each time.
+CREATE FUNCTION journal_number_new() RETURNS bigint LANGUAGE plpgsql
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   seen pg_snapshot;
   last bigint;

@@ -58,7 +58,7 @@ export function connectDeliveries(
   const receivers: ReceiverPolicy = { mayReach: createReach(config.webhookNetworks), buses: config.eventBuses };
   const { keys } = config.uploadTokens;
   const sealer = keys.length === 0 ? undefined : createPurposeSealer(keys, WEBHOOK_PURPOSE);
-  const senders = new Senders({ receivers, sealer, lanes });
+  const senders = new Senders({ namespaces, receivers, sealer, lanes });
   const deliverer = new Deliverer({
     lanes,
     follow: (lane, { signal }) => follow({ feed, namespaces, publicUrl }, lane, { signal }),
@@ -107,13 +107,20 @@ async function* follow(
 
 /** The ways to the receivers. */
 class Senders {
+  readonly #namespaces: Namespaces;
   readonly #receivers: ReceiverPolicy;
   readonly #sealer: SecretSealer | undefined;
   readonly #lanes: DeliveryLanes;
   readonly #webhooks: WebhookClient;
   readonly #buses = createBusClients();
 
-  constructor(deps: { receivers: ReceiverPolicy; sealer: SecretSealer | undefined; lanes: DeliveryLanes }) {
+  constructor(deps: {
+    namespaces: Namespaces;
+    receivers: ReceiverPolicy;
+    sealer: SecretSealer | undefined;
+    lanes: DeliveryLanes;
+  }) {
+    this.#namespaces = deps.namespaces;
     this.#receivers = deps.receivers;
     this.#sealer = deps.sealer;
     this.#lanes = deps.lanes;
@@ -126,7 +133,10 @@ class Senders {
     const { arn } = receiver;
     if (!this.#receivers.buses.includes(arn))
       return createClosedSender("SLUICE_EVENT_BUSES of the service does not name this bus any more");
-    return createBusSender(this.#buses.putEvents(toBusRegion(arn)), { arn });
+    const region = toBusRegion(arn);
+    if (!this.#namespaces.get(lane.subscription.namespace)?.allowedRegions.includes(region))
+      return createClosedSender("the namespace does not allow the region of the bus any more");
+    return createBusSender(this.#buses.putEvents(region), { arn });
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "pg";
+import { type DatabasePool, sql } from "slonik";
 import { parseConfig } from "../../src/config/config.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
 import { findFreePort } from "../../src/devstack/tcp-port.ts";
@@ -47,23 +48,8 @@ export class JournalTrial {
     const trial = new JournalTrial(directory, await startEmbeddedPostgres({ ...toServer(directory), port }));
     await migrate({ url: trial.url });
     const pool = await createDatabasePool("trial", { url: trial.url });
-    const { namespace } = parseConfig({
-      SLUICE_DATABASE_URL: trial.url,
-      SLUICE_S3_BUCKET: "bench-bucket",
-      SLUICE_S3_REGION: "eu-central-1",
-      SLUICE_AUTH: "dev",
-      SLUICE_DEV_TOKEN: "bench-token",
-    });
-    await createNamespaceRepository(pool).ensure(namespace);
+    await fillDatabase(pool, { url: trial.url, files });
     await pool.end();
-    await trial.query(
-      `INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket, region, s3_key,
-         s3_version_id, etag, principal)
-       SELECT gen_random_uuid(), 'default', 'files/' || lpad(i::text, 4, '0'), 1, 1, 0, 'text/plain', '{}', 'bench-bucket', 'eu-central-1',
-         'k' || i, '', '', 'bench:writer'
-       FROM generate_series(0, $1::integer - 1) i`,
-      [files],
-    );
     return trial;
   }
 
@@ -102,6 +88,35 @@ export class JournalTrial {
     await this.#postgres.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Makes a database take every entry and keep none: what is left of its cost is that of a trigger. */
+export async function takeEntriesAway(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query("CREATE FUNCTION skip_entry() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+  await client.query(
+    "CREATE TRIGGER skip_entry BEFORE INSERT ON journal_entry FOR EACH ROW EXECUTE FUNCTION skip_entry()",
+  );
+  await client.end();
+}
+
+/** Makes the namespace "default" and its files in a migrated database. */
+export async function fillDatabase(pool: DatabasePool, { url, files }: { url: string; files: number }): Promise<void> {
+  const { namespace } = parseConfig({
+    SLUICE_DATABASE_URL: url,
+    SLUICE_S3_BUCKET: "bench-bucket",
+    SLUICE_S3_REGION: "eu-central-1",
+    SLUICE_AUTH: "dev",
+    SLUICE_DEV_TOKEN: "bench-token",
+  });
+  await createNamespaceRepository(pool).ensure(namespace);
+  await pool.query(sql.unsafe`
+    INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket, region, s3_key,
+      s3_version_id, etag, principal)
+    SELECT gen_random_uuid(), 'default', 'files/' || lpad(i::text, 4, '0'), 1, 1, 0, 'text/plain', '{}', 'bench-bucket', 'eu-central-1',
+      'k' || i, '', '', 'bench:writer'
+    FROM generate_series(0, ${files}::integer - 1) i`);
 }
 
 function toServer(directory: string) {

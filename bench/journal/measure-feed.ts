@@ -1,7 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { CommandIdentity } from "../../src/domain/command-identity.ts";
 import type { Namespace, Namespaces } from "../../src/domain/namespaces/namespace.ts";
 import { NUMBERING_PACE, numberEntries } from "../../src/journal/number-entries.ts";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
@@ -13,6 +11,7 @@ import type { EventSight } from "../../src/queries/events/event-sight.ts";
 import { watchEvents } from "../../src/queries/events/watch-events.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { JournalTrial, pathOf } from "./journal-trial.ts";
+import { toChange } from "./to-change.ts";
 
 /** How long events are followed. */
 export interface FeedRun {
@@ -107,20 +106,10 @@ async function changeFiles(
   for (let change = 0; change < told; change++) {
     await delay(Math.max(0, beganAt + (1000 * change) / CHANGES_PER_SECOND - performance.now()));
     changes.push(
-      files.update("default", pathOf(change), { identity: toIdentity(), change: relabel }).then((file) => {
+      files.update("default", pathOf(change), toChange("bench:writer")).then((file) => {
         answeredAt.set(file.path, performance.now());
       }),
     );
   }
   await Promise.all(changes);
-}
-
-function relabel<F extends object>(before: F): F & { labels: Record<string, string> } {
-  return { ...before, labels: { seen: "yes" } };
-}
-
-function toIdentity(): CommandIdentity {
-  const actor = { principal: "bench:writer", tokenKind: "dev" } as const;
-  const named = { namespace: "default", principal: actor.principal, actor, method: "UpdateFile" } as const;
-  return { ...named, requestId: randomUUID(), contentSha256: Buffer.alloc(32) };
 }

@@ -54,7 +54,9 @@ export async function measureKills(
     }
     await writers.finished();
     for (const relay of relays) process.kill(relay.pid, "SIGKILL");
-    return await judgeEntries(trial, writers.logs, { ...run });
+    const acknowledged = await trial.readAcknowledged(writers.logs);
+    const note = `${run.changes} changes were asked for, with ${run.kills} kills`;
+    return await judgeEntries(trial, acknowledged, { name: "kills", note });
   } finally {
     await trial.stop();
   }
@@ -124,10 +126,17 @@ class Writers {
   }
 }
 
-async function judgeEntries(
+/** A change whose writer was told that it is made: the `metageneration`-th of the file at the path. */
+export interface Acknowledged {
+  readonly path: string;
+  readonly metageneration: number;
+}
+
+/** Numbers what is left, and counts the entries that are missing, numbered twice, or out of the order of their file, and the gaps. */
+export async function judgeEntries(
   trial: JournalTrial,
-  logs: readonly string[],
-  { changes, kills }: KillsRun,
+  acknowledged: readonly Acknowledged[],
+  { name: when, note }: { name: string; note: string },
 ): Promise<FigureRow[]> {
   const pool = await createDatabasePool("judge", { url: trial.url });
   await createJournalRelay(pool).numberNew();
@@ -153,23 +162,22 @@ async function judgeEntries(
     }
   }
   await pool.end();
-  const acknowledged = await trial.readAcknowledged(logs);
   const missing = acknowledged.filter(({ path, metageneration }) => !numbered.has(`${path} ${metageneration}`)).length;
   const [{ changed = 0 } = {}] = await trial.query<{ changed: number }>(
     "SELECT sum(metageneration - 1)::integer AS changed FROM file",
   );
-  const note = `${acknowledged.length} changes were acknowledged of ${changes} asked for, ${changed} were made, ${entries} entries, ${kills} kills`;
+  const facts = `${note}: ${acknowledged.length} were acknowledged, ${changed} were made, ${entries} entries`;
   const count = (name: string, measured: number, why?: string): FigureRow => ({
-    name,
+    name: `${when}: ${name}`,
     measured,
     must: { atMost: 0 },
     unit: "count",
     ...(why !== undefined && { note: why }),
   });
   return [
-    count("kills: changes without an entry", missing + Math.max(0, changed - numbered.size), note),
-    count("kills: entries numbered twice", repeated),
-    count("kills: entries out of the order of their file", disordered),
-    count("kills: gaps between numbers", gaps),
+    count("changes without an entry", missing + Math.max(0, changed - numbered.size), facts),
+    count("entries numbered twice", repeated),
+    count("entries out of the order of their file", disordered),
+    count("gaps between numbers", gaps),
   ];
 }

@@ -8,14 +8,19 @@ import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool
 import type { BoundFunctions } from "../../src/rpc/authorize.ts";
 import { recordCalls } from "../../src/rpc/record-calls.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
-import { JournalTrial, pathOf } from "./journal-trial.ts";
+import { JournalTrial, pathOf, takeEntriesAway } from "./journal-trial.ts";
+import { toChange } from "./to-change.ts";
 
 const FILES = 1000;
-const CALLS = 4000;
 /** Calls before those that are counted: prepared statements, and code that is compiled by then. */
 const WARM_UP = 500;
 /** As the job of the service does. */
 const FLUSH_EVERY_MS = 250;
+
+/** How many calls of each kind are counted. */
+export interface ReadsRun {
+  readonly calls: number;
+}
 
 type Call = (path: string) => Promise<unknown>;
 
@@ -23,10 +28,14 @@ type Call = (path: string) => Promise<unknown>;
  * Measures what the journal costs: reads that are recorded beside the same reads that are not, and changes with their entries beside
  * changes without. Calls take turns, one of each kind after the other, so that whatever slows the machine slows all of them.
  */
-export async function measureReads(directory: string, report: (what: string) => void): Promise<FigureRow[]> {
+export async function measureReads(
+  directory: string,
+  { calls }: ReadsRun,
+  report: (what: string) => void,
+): Promise<FigureRow[]> {
   const trial = await JournalTrial.start(join(directory, "reads"), { files: FILES });
   const bareTrial = await JournalTrial.start(join(directory, "changes"), { files: FILES });
-  await takeEntriesAway(bareTrial);
+  await takeEntriesAway(bareTrial.url);
   const pools = await createDatabasePools({ url: trial.url });
   const barePools = await createDatabasePools({ url: bareTrial.url });
   const recorder = new JournalRecorder(new EntryQueue(createJournalWriter(pools.journal)));
@@ -34,13 +43,13 @@ export async function measureReads(directory: string, report: (what: string) => 
   try {
     const files = createFileRepository(pools);
     const get: Call = (path) => files.get("default", path);
-    const [plain = 0, summed = 0, required = 0] = await measureTurns([
+    const [plain = 0, summed = 0, required = 0] = await measureTurns(calls, [
       get,
       recordReads(get, recorder, { method: "getFile", audit: "best-effort" }),
       recordReads(get, recorder, { method: "createDownloadUrl", audit: "required" }),
     ]);
     report(`reads: p50 ${plain} ms, summed ${summed} ms, required ${required} ms`);
-    const [bare = 0, entered = 0] = await measureTurns([changeFile(barePools), changeFile(pools)]);
+    const [bare = 0, entered = 0] = await measureTurns(calls, [changeFile(barePools), changeFile(pools)]);
     report(`changes: p50 ${bare} ms, entered ${entered} ms`);
     return [
       {
@@ -89,6 +98,7 @@ function recordReads(
     namespaces: {},
     audit: {},
     events: {},
+    subscriptions: {},
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {
@@ -106,36 +116,13 @@ function recordReads(
 /** UpdateFile, as its command makes it. */
 function changeFile(pools: DatabasePools): Call {
   const files = createFileRepository(pools);
-  let changes = 0;
-  return async (path) => {
-    const labels = { change: String(++changes) };
-    const [namespace, principal] = ["default", "bench:writer"];
-    const actor = { principal, tokenKind: "oidc" } as const;
-    const contentSha256 = Buffer.alloc(32, 1);
-    const identity = {
-      namespace,
-      principal,
-      actor,
-      method: "UpdateFile" as const,
-      requestId: crypto.randomUUID(),
-      contentSha256,
-    };
-    await files.update(namespace, path, { identity, change: (file) => ({ ...file, labels }) });
-  };
-}
-
-/** Makes a database take every entry and keep none: what is left of its cost is that of a trigger. */
-async function takeEntriesAway(trial: JournalTrial): Promise<void> {
-  await trial.query("CREATE FUNCTION skip_entry() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
-  await trial.query(
-    "CREATE TRIGGER skip_entry BEFORE INSERT ON journal_entry FOR EACH ROW EXECUTE FUNCTION skip_entry()",
-  );
+  return async (path) => await files.update("default", path, toChange("bench:writer"));
 }
 
 /** The median of each kind of call, in milliseconds. */
-async function measureTurns(calls: readonly Call[]): Promise<number[]> {
+async function measureTurns(counted: number, calls: readonly Call[]): Promise<number[]> {
   const tookMs: number[][] = calls.map(() => []);
-  for (let turn = 0; turn < WARM_UP + CALLS; turn++) {
+  for (let turn = 0; turn < WARM_UP + counted; turn++) {
     for (let place = 0; place < calls.length; place++) {
       // Each call follows each other one as often.
       const index = (place + turn) % calls.length;

@@ -1,5 +1,4 @@
 // Changes files, one after the other, until it has made all its changes or is killed: node writer-process.ts JSON of WriterOptions.
-import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError } from "../../src/domain/errors.ts";
@@ -7,6 +6,7 @@ import { createFileRepository } from "../../src/postgres/files/file-repository.t
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { createRandom } from "../seeded-random.ts";
 import { pathOf, type WriterOptions } from "./journal-trial.ts";
+import { toChange } from "./to-change.ts";
 
 const RETRY_MS = 50;
 
@@ -23,28 +23,17 @@ let left = changes;
 process.send?.({});
 await Promise.all(
   Array.from({ length: inFlight }, async () => {
-    while (left-- > 0) await change(pathOf(Math.floor(files * random())));
+    while (left-- > 0) await changeFile(pathOf(Math.floor(files * random())));
   }),
 );
 await pools.end();
 process.disconnect?.();
 
-/** The label says which change of the file it is, and so does its entry; a repeated command is one change. */
-async function change(path: string): Promise<void> {
-  const identity = {
-    namespace: "default",
-    principal: "bench:writer",
-    actor: { principal: "bench:writer", tokenKind: "dev" },
-    method: "UpdateFile",
-    requestId: randomUUID(),
-    contentSha256: Buffer.alloc(32),
-  } as const;
-  const file = await untilAnswered(() =>
-    repository.update("default", path, {
-      identity,
-      change: (before) => ({ ...before, labels: { n: String(before.metageneration + 1) } }),
-    }),
-  );
+/** The label says which change of the file it is, and so does its entry. */
+async function changeFile(path: string): Promise<void> {
+  // One identity for all tries: a repeated command is one change.
+  const change = toChange("bench:writer");
+  const file = await untilAnswered(() => repository.update("default", path, change));
   appendFileSync(acknowledged, `${path} ${file.metageneration}\n`);
 }
 

@@ -149,6 +149,10 @@ describe("configure for a minimal file", () => {
         "Amazon S3 Inventory needs the log bucket, which a minimal file leaves out; leave out minimal, or switch inventory off",
       ],
     );
+    const eventBuses = ["arn:aws:events:eu-central-1:111122223333:event-bus/files"];
+    expect(refuse({ values: { ...values, eventBuses }, minimal: true })).to.deep.equal([
+      "a minimal file has no role that sends events; leave out eventBuses or minimal",
+    ]);
     const open = { guardduty: { gate: false } };
     expect(refuse({ values: { ...values, services: open }, minimal: true })).to.deep.equal([]);
   });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Configuration, generateConfiguration } from "./generate-configuration.ts";
 import { Policy } from "./policy/policy.ts";
 import { SERVICES } from "./services/services.ts";
+import { toEnvironment } from "./settings/environment.ts";
 import { parseSettings } from "./settings/parse-settings.ts";
 import type { Properties } from "./template/value.ts";
 
@@ -66,6 +67,15 @@ describe("generateConfiguration by its settings", () => {
     );
     expect(propertiesOf(anchored, "DataBucket")).to.not.have.property("ObjectLockConfiguration");
     expect(JSON.stringify(anchored.template.outputs.AnchorBucket)).to.include("my-files-anchors");
+  });
+
+  it("lets the role of commands send events to the buses that are named, and to none otherwise", () => {
+    const bus = "arn:aws:events:eu-central-1:111122223333:event-bus/files";
+    const sending = JSON.stringify(propertiesOf(generate({ eventBuses: [bus] }), "WriteRole"));
+    expect(sending).to.include('"events:PutEvents"').and.to.include(`"${bus}"`);
+    expect(toEnvironment(generate({ eventBuses: [bus] }))).to.include({ SLUICE_EVENT_BUSES: bus });
+    expect(JSON.stringify(generate().template.resources)).to.not.include("events:PutEvents");
+    expect(JSON.stringify(propertiesOf(generate({ eventBuses: [bus] }), "ReadRole"))).to.not.include("PutEvents");
   });
 
   it("asks for TLS 1.3 of its own roles unless they use an interface endpoint", () => {

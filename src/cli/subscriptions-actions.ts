@@ -118,7 +118,7 @@ function print(terminal: Terminal, subscription: Subscription, { json }: Options
 
 function toRow(subscription: Subscription): string {
   const { subscriptionId, state, receiver, deadLetters, failing } = subscription;
-  const letters = deadLetters === 0n ? "" : `  ${deadLetters} dead letters`;
+  const letters = deadLetters === 0n ? "" : `  ${deadLetters} dead ${deadLetters === 1n ? "letter" : "letters"}`;
   const problem = failing === undefined ? "" : `  (${failing.problem})`;
   return `${subscriptionId}  ${STATES[state]?.padEnd(6)}  ${receiver.value ?? ""}${letters}${problem}`;
 }

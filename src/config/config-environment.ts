@@ -212,6 +212,8 @@ export const ENVIRONMENT = {
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .enum(["http/protobuf", "http/json"], { error: "must be http/protobuf or http/json" })
     .default("http/protobuf"),
+  /** "sigv4" signs what goes to endpoints of AWS, by the default credentials of AWS and for AWS_REGION. */
+  SLUICE_OTLP_AUTH: z.enum(["sigv4"], { error: 'must be "sigv4", or unset' }).optional(),
   /** "none" where traces, or metrics, are not to go to OTEL_EXPORTER_OTLP_ENDPOINT. */
   OTEL_TRACES_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
   OTEL_METRICS_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),

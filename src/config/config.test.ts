@@ -24,6 +24,42 @@ describe("parseConfig", () => {
     return [];
   };
 
+  describe("who gets events", () => {
+    const BUS = "arn:aws:events:eu-central-1:111122223333:event-bus/files";
+
+    it("is a list of buses, and of networks beside the public ones", () => {
+      const settings = { SLUICE_EVENT_BUSES: `${BUS}, ${BUS}-2`, SLUICE_WEBHOOK_NETWORKS: "10.20.0.0/16,127.0.0.0/8" };
+      const { eventBuses, webhookNetworks } = parseConfig({ ...LEAST, ...settings });
+      expect(eventBuses).to.deep.equal([BUS, `${BUS}-2`]);
+      expect(webhookNetworks).to.deep.equal([
+        { address: "10.20.0.0", bits: 16 },
+        { address: "127.0.0.0", bits: 8 },
+      ]);
+      expect(parseConfig(LEAST)).to.deep.include({ eventBuses: [], webhookNetworks: [] });
+    });
+
+    it("is said with what is wrong", () => {
+      const problemOf = (settings: Record<string, string>) => problemsOf({ ...LEAST, ...settings })[0];
+      expect(problemOf({ SLUICE_EVENT_BUSES: "files" })).to.match(/names "files"; write the ARN of a bus/);
+      expect(problemOf({ SLUICE_WEBHOOK_NETWORKS: "169.254.0.0/16" })).to.match(/it must lie within 10\.0\.0\.0\/8/);
+      expect(problemOf({ SLUICE_WEBHOOK_NETWORKS: "10.0.0.1" })).to.match(/write a network as "10\.20\.0\.0\/16"/);
+    });
+
+    it("is never the service's own host in production", () => {
+      const auth = {
+        SLUICE_AUTH: "iam",
+        SLUICE_IAM_ACCOUNTS: "111122223333",
+        SLUICE_IAM_SERVER_ID: "files.example.org",
+      };
+      const { SLUICE_DEV_TOKEN: _, ...rest } = LEAST;
+      const production = { ...rest, ...auth, NODE_ENV: "production" };
+      const problems = problemsOf({ ...production, SLUICE_WEBHOOK_NETWORKS: "10.0.0.0/8,127.0.0.0/8" });
+      expect(problems.filter((problem) => problem.includes("WEBHOOK"))).to.deep.equal([
+        'SLUICE_WEBHOOK_NETWORKS names 127.0.0.0/8, the service\'s own host, which is refused while NODE_ENV is "production"',
+      ]);
+    });
+  });
+
   it("needs five variables, and has a reasoned default for each other", () => {
     const config = parseConfig(LEAST);
     expect(config).to.deep.include({

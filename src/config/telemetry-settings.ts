@@ -14,7 +14,10 @@ export function toTelemetry(env: Environment) {
   };
   return {
     isAsked: env.SLUICE_METRICS_LISTEN !== undefined,
-    protocol: env.OTEL_EXPORTER_OTLP_PROTOCOL,
+    form: {
+      protocol: env.OTEL_EXPORTER_OTLP_PROTOCOL,
+      signedRegion: env.SLUICE_OTLP_AUTH === "sigv4" ? (env.AWS_REGION ?? env.SLUICE_S3_REGION) : undefined,
+    },
     traces: isWanted(env.OTEL_TRACES_EXPORTER, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) ? sampling : undefined,
     metrics: isWanted(env.OTEL_METRICS_EXPORTER, env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)
       ? { intervalMs: env.OTEL_METRIC_EXPORT_INTERVAL }

@@ -31,6 +31,8 @@ interface Row {
   enough: readonly (readonly Role[])[];
   /** What a caller hears who may not know what there is; a list is never hidden from whoever has a role. */
   hidden: Outcome | "list";
+  /** Whether a role below a prefix is none for it. */
+  isOfWhole?: boolean;
 }
 
 const atFile = (method: Row["method"], ...enough: Row["enough"][number][]): Row => {
@@ -39,6 +41,11 @@ const atFile = (method: Row["method"], ...enough: Row["enough"][number][]): Row 
 const atUpload = (method: Row["method"], ...enough: Row["enough"][number][]): Row => {
   return { method, request: BY_UPLOAD, enough, hidden: "UPLOAD_NOT_FOUND" };
 };
+
+const SUBSCRIPTION_METHODS = [
+  ...(["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"] as const),
+  ...(["deleteSubscription", "redeliverEvents"] as const),
+];
 
 const TABLE: readonly Row[] = [
   atFile("createUpload", ["writer"]),
@@ -94,6 +101,13 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  ...SUBSCRIPTION_METHODS.map((method) => ({
+    method,
+    request: { namespace: "one" },
+    enough: [["admin" as const]],
+    hidden: "PERMISSION_DENIED" as const,
+    isOfWhole: true,
+  })),
   { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
@@ -128,11 +142,11 @@ function toGrant(roles: readonly Role[], prefixes: readonly string[]): Grant {
 
 const ALICE: Caller = { principal: "acme:alice", groups: [], tokenKind: "oidc" };
 
-function expectedOutcome({ enough, hidden }: Row, roles: readonly Role[], place: Place): Outcome {
+function expectedOutcome({ enough, hidden, isOfWhole }: Row, roles: readonly Role[], place: Place): Outcome {
   if (roles.length === 0 || place === "another namespace" || place === "somebody else") return "NAMESPACE_NOT_FOUND";
   const isEnough = enough.some((set) => set.every((role) => roles.includes(role)));
   if (hidden === "list") return isEnough ? "done" : "PERMISSION_DENIED";
-  if (place === "another prefix") return hidden;
+  if (place === "another prefix" || (isOfWhole && place === "the path's own prefix")) return hidden;
   if (isEnough) return "done";
   return roles.includes("reader") ? "PERMISSION_DENIED" : hidden;
 }
@@ -166,8 +180,8 @@ function authorize(
     fileQueries: {},
     fileCommands: {},
     namespaces: of(Object.keys(NAMESPACE_RULES)),
-    audit: {},
     subscriptions: {},
+    audit: {},
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
@@ -389,8 +403,8 @@ describe("authorizeFunctions", () => {
       fileQueries: {},
       fileCommands: {},
       namespaces: {},
-      audit: {},
       subscriptions: {},
+      audit: {},
     };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };

@@ -26,6 +26,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     namespaces: functions,
     audit: functions,
     events: functions,
+    subscriptions: functions,
   };
   const { fileQueries } = recordCalls(groups as unknown as BoundFunctions, {
     record: (entry, options) => {

@@ -31,16 +31,18 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
       audit: named(["listAuditEntries", "getInclusionProof"]),
+      subscriptions: named([
+        ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
+        ...["deleteSubscription", "redeliverEvents"],
+      ]),
       uploads: named([
         ...["createUpload", "completeUpload", "abortUpload", "getUpload", "signParts", "admitPart", "writePart"],
       ]),
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads, ...limited.audit } as Record<
-    string,
-    unknown
-  >;
+  const { fileQueries, fileCommands, uploads, audit, subscriptions } = limited;
+  const all: Record<string, unknown> = { ...fileQueries, ...fileCommands, ...uploads, ...audit, ...subscriptions };
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
     const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
     return work(request, {
@@ -56,12 +58,12 @@ describe("limitWork", () => {
   /** Reads of files and exports are streams, which enter their class by themselves. */
   type CalledClass = Exclude<WorkClass, "reads of files" | "exports of the audit log">;
   const CLASSES = Object.entries({
-    lookups: ["getFile", "createDownloadUrl"],
+    lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions"],
     pages: ["listFiles", "listGenerations", "listLinks"],
     "filtered reads": ["searchFiles", "listAuditEntries"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
-      "createUpload",
+      ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
     ],
     "calls to storage": [
       "purgeFile",

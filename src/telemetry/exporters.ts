@@ -3,8 +3,8 @@ import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { OTLPTraceExporter as JsonTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
-import { type IMetricReader, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
-import { BatchSpanProcessor, type SpanProcessor } from "@opentelemetry/sdk-trace";
+import { type IMetricReader, PeriodicExportingMetricReader, type PushMetricExporter } from "@opentelemetry/sdk-metrics";
+import { BatchSpanProcessor, type SpanExporter, type SpanProcessor } from "@opentelemetry/sdk-trace";
 
 /** The forms of OTLP over HTTP. gRPC would bring a second gRPC library. */
 export type OtlpProtocol = "http/protobuf" | "http/json";
@@ -22,17 +22,34 @@ export function createMetricsPage(): { reader: IMetricReader; read: () => Promis
   return { reader, read: async () => serializer.serialize((await reader.collect()).resourceMetrics) };
 }
 
+/** How batches are sent: in which form, and, to an endpoint of AWS, signed for which region. */
+export interface OtlpForm {
+  protocol: OtlpProtocol;
+  signedRegion: string | undefined;
+}
+
 /** Sends spans in batches every `delayMs`. Where to is read by OpenTelemetry, from its own variables. */
-export function createSpanExport(protocol: OtlpProtocol, delayMs: number): SpanProcessor {
+export async function createSpanExport(form: OtlpForm, delayMs: number): Promise<SpanProcessor> {
+  return new BatchSpanProcessor({ exporter: await createTraceExporter(form), scheduledDelayMillis: delayMs });
+}
+
+async function createTraceExporter({ protocol, signedRegion: region }: OtlpForm): Promise<SpanExporter> {
   const limits = { timeoutMillis: EXPORT_TIMEOUT_MS };
-  const exporter = protocol === "http/json" ? new JsonTraceExporter(limits) : new OTLPTraceExporter(limits);
-  return new BatchSpanProcessor({ exporter, scheduledDelayMillis: delayMs });
+  if (region !== undefined)
+    return (await import("./signed-exporters.ts")).createSignedTraceExporter({ region, ...limits });
+  return protocol === "http/json" ? new JsonTraceExporter(limits) : new OTLPTraceExporter(limits);
 }
 
 /** Sends metrics every `intervalMs`. */
-export function createMetricExport(protocol: OtlpProtocol, intervalMs: number): IMetricReader {
-  const limits = { timeoutMillis: EXPORT_TIMEOUT_MS };
-  const exporter = protocol === "http/json" ? new JsonMetricExporter(limits) : new OTLPMetricExporter(limits);
+export async function createMetricExport(form: OtlpForm, intervalMs: number): Promise<IMetricReader> {
+  const exporter = await createMetricExporter(form);
   const exportTimeoutMillis = Math.min(EXPORT_TIMEOUT_MS, intervalMs);
   return new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: intervalMs, exportTimeoutMillis });
+}
+
+async function createMetricExporter({ protocol, signedRegion: region }: OtlpForm): Promise<PushMetricExporter> {
+  const limits = { timeoutMillis: EXPORT_TIMEOUT_MS };
+  if (region !== undefined)
+    return (await import("./signed-exporters.ts")).createSignedMetricExporter({ region, ...limits });
+  return protocol === "http/json" ? new JsonMetricExporter(limits) : new OTLPMetricExporter(limits);
 }

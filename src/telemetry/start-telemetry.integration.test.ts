@@ -173,6 +173,20 @@ describe("The telemetry of a service", function () {
     });
   }
 
+  it("signs what goes to endpoints of AWS", async () => {
+    const { get } = await start({
+      SLUICE_OTLP_AUTH: "sigv4",
+      OTEL_METRICS_EXPORTER: "otlp",
+      OTEL_TRACES_SAMPLER: "always_on",
+      OTEL_METRIC_EXPORT_INTERVAL: "200",
+    });
+    await get("traced.bin");
+    for (const service of ["xray", "monitoring"]) {
+      const signed = new RegExp(`^AWS4-HMAC-SHA256 Credential=AKIDTEST/\\d{8}/eu-central-1/${service}/aws4_request, `);
+      await until(`a batch for ${service}`, () => receiver.authorizations.some((one) => signed.test(one ?? "")));
+    }
+  });
+
   it("serves without a collector, and ends in time", async () => {
     const { get } = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",

@@ -1,7 +1,7 @@
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { createCallMetrics } from "./call-metrics.ts";
 import { createCallSpans } from "./call-spans.ts";
-import type { OtlpProtocol } from "./exporters.ts";
+import type { OtlpForm } from "./exporters.ts";
 import type { Sampling } from "./keeping-sampler.ts";
 import { openMetrics } from "./metrics.ts";
 import type { CallEnd, ObservedCall } from "./observed-call.ts";
@@ -15,7 +15,7 @@ export interface TelemetrySettings {
   metrics: { intervalMs: number } | undefined;
   /** Whether somebody asks this process for its metrics. */
   isAsked: boolean;
-  protocol: OtlpProtocol;
+  form: OtlpForm;
 }
 
 /** Where problems of the telemetry itself go; a pino logger fits. */
@@ -50,7 +50,7 @@ export const NO_TELEMETRY: Telemetry = {
  * is dropped. The SDK is loaded where telemetry is wanted, and not otherwise.
  */
 export async function startTelemetry(
-  { traces, metrics, isAsked, protocol }: TelemetrySettings,
+  { traces, metrics, isAsked, form }: TelemetrySettings,
   log: TelemetryLog,
 ): Promise<Telemetry> {
   if (traces === undefined && metrics === undefined && !isAsked) return NO_TELEMETRY;
@@ -63,9 +63,9 @@ export async function startTelemetry(
     logRecordProcessors: [],
     baseResource: defaultResource().merge(resourceFromAttributes({ "service.name": "sluice" })),
     ...(traces !== undefined && { sampler: new KeepingSampler(traces) }),
-    spanProcessors: traces === undefined ? [] : [createSpanExport(protocol, traces.delayMs)],
+    spanProcessors: traces === undefined ? [] : [await createSpanExport(form, traces.delayMs)],
     metricReaders: [
-      ...(metrics === undefined ? [] : [createMetricExport(protocol, metrics.intervalMs)]),
+      ...(metrics === undefined ? [] : [await createMetricExport(form, metrics.intervalMs)]),
       ...(page === undefined ? [] : [page.reader]),
     ],
   });

@@ -33,6 +33,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
         ...createWriteStatements(site),
         createReaderStatement(site, settings),
         ...createAnchorStatements(site, settings),
+        ...createEventStatements(settings),
       ],
     }),
     ReadRole: createRole(site, {
@@ -153,6 +154,21 @@ function createAnchorStatements(site: Site, { anchors }: Settings): Statement[] 
       effect: "Allow",
       actions: ["s3:PutObject", "s3:GetObject"],
       resources: [`${site.anchorBucketArn}/*`],
+    },
+  ];
+}
+
+/** Allows sending events to the buses that subscriptions may name, and to no other. */
+function createEventStatements({ eventBuses }: Settings): Statement[] {
+  if (eventBuses.length === 0) return [];
+  return [
+    {
+      sid: "SendEvents",
+      why: "Events of namespaces are sent to the buses that their subscriptions name, among these.",
+      source: "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html",
+      effect: "Allow",
+      actions: ["events:PutEvents"],
+      resources: eventBuses,
     },
   ];
 }

@@ -60,6 +60,14 @@ export const roleArn = z
     'a role is named by its ARN: "arn:aws:iam::444455556666:role/reports"',
   );
 
+/** ARN of a bus of EventBridge, of any partition, region and account. */
+export const eventBusArn = z
+  .string()
+  .regex(
+    /^arn:aws(-cn|-us-gov)?:events:[a-z0-9-]+:\d{12}:event-bus\/[A-Za-z0-9._/-]{1,256}$/,
+    'a bus is named by its ARN: "arn:aws:events:eu-central-1:111122223333:event-bus/files"',
+  );
+
 /** Id of a VPC endpoint. */
 export const vpcEndpointId = z
   .string()

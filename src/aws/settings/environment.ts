@@ -19,6 +19,7 @@ export function toEnvironment({ site, settings }: Configuration): Readonly<Recor
     ...(site.keyArn !== undefined && { SLUICE_S3_ENCRYPTION: "bucket" }),
     SLUICE_DOWNLOAD_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, URL_SECONDS_DEFAULT)),
     SLUICE_PART_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, PART_URL_SECONDS_DEFAULT)),
+    ...(settings.eventBuses.length > 0 && { SLUICE_EVENT_BUSES: settings.eventBuses.join(",") }),
     AWS_REGION: site.region,
   };
 }

@@ -22,6 +22,13 @@ export function findMinimalProblems(site: Site, settings: Settings): SettingsPro
     ...(consumers.length > 0
       ? [new SettingsProblem("a minimal file has no consumers; leave out consumers or minimal", ["consumers"])]
       : []),
+    ...(settings.eventBuses.length > 0
+      ? [
+          new SettingsProblem("a minimal file has no role that sends events; leave out eventBuses or minimal", [
+            "eventBuses",
+          ]),
+        ]
+      : []),
     ...[...needless, ...(settings.anchors === false ? [] : ["anchors"])].map(
       (name) =>
         new SettingsProblem(`a minimal file has one bucket, so that ${name} has no use; leave out ${name} or minimal`, [

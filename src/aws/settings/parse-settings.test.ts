@@ -210,6 +210,8 @@ describe("values that AWS would refuse", () => {
     [{ anchors: { days: 0 } }, "anchors.days", />=1/],
     [{ anchors: { mode: "SOFT" } }, "anchors.mode", /GOVERNANCE/],
     [{ anchors: true }, "anchors", /expected false; or: .*expected object/],
+    [{ eventBuses: ["files"] }, "eventBuses.0", /a bus is named by its ARN/],
+    [{ eventBuses: Array(11).fill("arn:aws:events:eu-central-1:111122223333:event-bus/files") }, "eventBuses", /<=10/],
     [{ tls: { own: "1.1" } }, "tls.own", /"1\.1": .*"1\.2"/],
     [{ lifecycle: { abortMultipartDays: 6 } }, "lifecycle.abortMultipartDays", /7 at the earliest/],
     [{ lifecycle: { tieringDays: "soon" } }, "lifecycle.tieringDays", /expected null, .*or: .*expected number/],

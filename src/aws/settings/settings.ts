@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SERVICES } from "../services/services.ts";
 import type { Partition } from "../template/site.ts";
-import { accountId, bucketName, prefix, regionName } from "./aws-names.ts";
+import { accountId, bucketName, eventBusArn, prefix, regionName } from "./aws-names.ts";
 import { consumers } from "./consumers.ts";
 import { existing } from "./existing.ts";
 import { network } from "./network.ts";
@@ -9,6 +9,9 @@ import { statements } from "./own-statements.ts";
 
 const DAYS_MAX = 36_500;
 const BUCKET_POLICY_AGE_SECONDS_MAX = 604_800; // a presigned URL lives seven days at most (SigV4)
+
+/** Buses that Sluice sends events to: each takes up to 350 bytes of its role's policy, which has room for 10 KiB. */
+const EVENT_BUSES_MAX = 10;
 
 /** Bounds and letters of tags: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 const TAGS_MAX = 50;
@@ -71,6 +74,13 @@ export const SETTINGS_SCHEMA = z.strictObject({
     ])
     .default(false)
     .describe("a bucket under Object Lock for the heads of the audit chain: `mode` and `days`"),
+  eventBuses: z
+    .array(eventBusArn)
+    .max(EVENT_BUSES_MAX)
+    .default([])
+    .describe(
+      "ARNs of buses that Sluice sends the events of subscriptions to; the same as the service's SLUICE_EVENT_BUSES",
+    ),
   tls: z
     .strictObject({ own: z.enum(["1.2", "1.3"]).default("1.3") })
     .prefault({})

@@ -18,7 +18,7 @@ export interface SigningAuthority {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   /** The service that requests are signed for; "s3" when left out. */
-  readonly service?: "s3" | "sts";
+  readonly service?: "s3" | "sts" | "xray";
   /** Whether the server has an endpoint for the region. */
   readonly servesRegion: (region: string) => boolean;
   /** The server's own region, which requests without a bucket are told. */
@@ -133,9 +133,10 @@ function readHeaderClaim(request: IncomingMessage): Claim {
 }
 
 /** S3 alone leaves the payload of a presigned request unsigned; other services sign that it is empty. */
-const PRESIGNED_PAYLOADS = { s3: "UNSIGNED-PAYLOAD", sts: createHash("sha256").digest("hex") } as const;
+const EMPTY_PAYLOAD = createHash("sha256").digest("hex");
+const PRESIGNED_PAYLOADS = { s3: "UNSIGNED-PAYLOAD", sts: EMPTY_PAYLOAD, xray: EMPTY_PAYLOAD } as const;
 
-function readQueryClaim(query: ReadonlyMap<string, string>, service: "s3" | "sts"): Claim {
+function readQueryClaim(query: ReadonlyMap<string, string>, service: "s3" | "sts" | "xray"): Claim {
   const algorithm = query.get("X-Amz-Algorithm");
   if (algorithm === undefined) throw new S3Error("AccessDenied", "Access Denied");
   const credential = query.get("X-Amz-Credential");

@@ -29,6 +29,8 @@ export interface DeliveryLanes {
   take(options: { leaseMs: number; limit: number }): Promise<Lane[]>;
   /** Keeps lanes for another `leaseMs` from now; resolves to those that were kept. */
   keep(lanes: readonly Lane[], options: { leaseMs: number }): Promise<ReadonlySet<Lane>>;
+  /** Whether the lane is still its holder's. */
+  holds(lane: Lane): Promise<boolean>;
   /** Gives a lane back; it is due again after `dueAfterMs`. */
   leave(lane: Lane, options: { dueAfterMs: number }): Promise<boolean>;
 

@@ -1,4 +1,5 @@
 import { compareBytes } from "../../domain/access/path-scope.ts";
+import { parseExportKey } from "../../domain/exported-object.ts";
 import type { FileObject } from "../../domain/files/file-repository.ts";
 import type { ObjectVersion } from "../../domain/object-store.ts";
 import type { Difference, ReconcileAccess, ReconcileOptions } from "./difference.ts";
@@ -13,8 +14,10 @@ export type Suspect = { key: string } & ({ version: ObjectVersion } | { file: Fi
 /** What differs at a key by the two lists alone. With checksums the object of every row is to be looked at. */
 export function suspectDifferences(
   { key, file, versions }: KeyPair,
-  { checksums }: Pick<ReconcileOptions, "checksums">,
+  { namespace, checksums }: Pick<ReconcileOptions, "namespace" | "checksums">,
 ): Suspect[] {
+  // No row has an export: its key says until when it is kept.
+  if (parseExportKey(namespace, key) !== undefined) return [];
   const stored = versions.filter(({ isDeleteMarker }) => !isDeleteMarker);
   const own = file && stored.find(({ versionId }) => isVersionOf(file, versionId));
   const others: Suspect[] = stored.filter((version) => version !== own).map((version) => ({ key, version }));

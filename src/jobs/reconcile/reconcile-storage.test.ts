@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { toExportKey } from "../../domain/exported-object.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { NewEntry } from "../../domain/journal/new-entry.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
@@ -123,6 +124,16 @@ describe("reconcileStorage", () => {
     put("prefix/a");
     clock.now += HOUR_MS;
     expect(await kindsOf({ isRepairing: true })).to.deep.equal([["object-without-row", "prefix/a", "none"]]);
+  });
+
+  it("tells nothing of exports, which no row has", async () => {
+    const { put, clock, kindsOf } = open();
+    const expireTime = new Date(clock.now);
+    const named = { kind: "audit", id: nextUuid(), extension: "ndjson.gz", expireTime } as const;
+    put(toExportKey({ keyPrefix: "prefix/" }, named));
+    put("prefix/exports/of-somebody-else");
+    clock.now += HOUR_MS;
+    expect(await kindsOf()).to.deep.equal([["object-without-row", "prefix/exports/of-somebody-else", "none"]]);
   });
 
   it("tells nothing that is young, and nothing of an upload that lives", async () => {

@@ -118,6 +118,9 @@ class LaneRun {
   async sendGroup(group: readonly FollowedPlace[]): Promise<Outcome> {
     let waiting = group.flatMap(({ delivery }) => delivery ?? []);
     while (waiting.length > 0) {
+      this.#signal.throwIfAborted();
+      // It may have waited for the event for long. One read by a key is little beside a request.
+      if (!(await this.#access.lanes.holds(this.#lane))) return LOST;
       const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
       const last = waiting[delivered - 1];
       if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;
@@ -147,15 +150,18 @@ class LaneRun {
     const before = this.#failing;
     const now = this.#lane.takenTime;
     const verdict = judgeFailure(failure, { before, now, pace, random });
-    if (verdict.kind === "end") await this.end(verdict.reason, problem);
-    else if (verdict.kind === "dead-letter" && delivery !== undefined) {
+    if (verdict.kind === "end") {
+      await this.end(verdict.reason, problem);
+      return FAILED;
+    }
+    this.#tell(problem, { before, now });
+    if (verdict.kind === "dead-letter" && delivery !== undefined) {
       const { eventId, sequence } = delivery;
       if (await lanes.setAside(this.#lane, { eventId, sequence, problem }))
         this.#warn({ eventId, problem }, "a receiver does not take an event, which is now a dead letter");
     } else {
       const retryAfterMs = verdict.kind === "retry" ? verdict.afterMs : pace.delayMaxMs;
       await lanes.fail(this.#lane, { problem, retryAfterMs });
-      this.#tell(problem, { before, now });
     }
     return FAILED;
   }

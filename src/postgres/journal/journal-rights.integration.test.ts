@@ -206,6 +206,45 @@ describe("the rights and the life of the journal's entries", () => {
       expect(await relay.numberNew()).to.equal(0);
     });
 
+    it("stay while a subscription is still to deliver events of them, for 7 days at most", async () => {
+      const relay = createJournalRelay(pools.commands);
+      await ensureNamespace(pools.commands);
+      await relay.numberNew();
+      await owner.query(
+        `INSERT INTO subscription (namespace, subscription_id, principal, receiver_kind, receiver, types, path_prefix, origin_id, sequence)
+         VALUES ('default', gen_random_uuid(), 'dev:local', 'webhook', 'https://example.org/', '{}', '', journal_origin_here(), 0)`,
+      );
+      const daysSinceApril = (Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000;
+      const overdue = (days: number) => ({ keptDays: Math.floor(daysSinceApril - days) });
+      expect(await relay.dropPartitions(overdue(3)), "January is overdue for longer").to.equal(1);
+      expect((await readMonths())[0]).to.equal("2024_03");
+      await owner.query("UPDATE subscription SET state = 'paused'");
+      expect(await relay.dropPartitions(overdue(3))).to.equal(0);
+      expect(await relay.dropPartitions(overdue(8))).to.equal(1);
+    });
+
+    it("end once every subscription is behind them, or has ended", async () => {
+      const relay = createJournalRelay(pools.commands);
+      await ensureNamespace(pools.commands);
+      await relay.numberNew();
+      await owner.query(
+        `WITH kept AS (
+           INSERT INTO subscription (namespace, subscription_id, principal, receiver_kind, receiver, types, path_prefix, origin_id,
+             sequence, state)
+           SELECT 'default', gen_random_uuid(), 'dev:local', 'webhook', 'https://example.org/', '{}', '', journal_origin_here(), s.sequence,
+             s.state
+           FROM (VALUES (0, 'dead'), (1000, 'active')) s (sequence, state) RETURNING *
+         )
+         INSERT INTO dead_letter (namespace, subscription_id, sequence, entry_id, failures, failure)
+         SELECT namespace, subscription_id, l.sequence, gen_random_uuid(), 12, '' FROM kept CROSS JOIN (VALUES (1), (999)) l (sequence)`,
+      );
+      expect(
+        await relay.dropPartitions({ keptDays: Math.floor((Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000 - 3) }),
+      ).to.equal(2);
+      const left = await owner.query("SELECT DISTINCT sequence::integer AS sequence FROM dead_letter");
+      expect(left.rows, "letters whose events are gone").to.deep.equal([{ sequence: 999 }]);
+    });
+
     it("stay while somebody uses them, and keep nobody waiting", async () => {
       const relay = createJournalRelay(pools.commands);
       await relay.numberNew();

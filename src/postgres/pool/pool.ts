@@ -13,6 +13,7 @@ import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
 import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
 import { observeQueries } from "./observe-queries.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
+import { hearClientErrors } from "./unheard-errors.ts";
 import { keepRowsYoung } from "./young-rows.ts";
 
 /** Limits of one pool. */
@@ -68,6 +69,7 @@ const END_TIMEOUT_MS = 5_000;
 export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
   const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
   keepRowsYoung();
+  hearClientErrors();
   try {
     const pool = await createPool(options.url, {
       poolName: name,

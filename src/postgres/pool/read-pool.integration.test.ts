@@ -1,6 +1,6 @@
 import { expect } from "chai";
+import { type ReplicatedPostgres, startReplicatedPostgres } from "../../devstack/replicated-postgres.ts";
 import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
-import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/rigs/read-replica.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { createFileRepository } from "../files/file-repository.ts";

@@ -16,7 +16,7 @@ import {
   toSubscription,
 } from "./subscription-rows.ts";
 
-const keptRow = z.object({ subscription_id: z.string() });
+const keptRow = z.object({ subscription_id: z.string(), epoch: z.int() });
 const wantedRow = z.object({ sequence: z.int(), entry_id: z.string() });
 
 /** DeliveryLanes in PostgreSQL, each method one statement. */
@@ -28,6 +28,7 @@ export function createDeliveryLanes(pool: DatabasePool, limits: Partial<BorderLi
   const lanes: DeliveryLanes = {
     take: (options) => take(pool, options),
     keep: (held, options) => keep(pool, held, options),
+    holds: (lane) => pool.exists(sql.unsafe`SELECT FROM subscription s WHERE ${isStillOf(lane)}`),
     leave: (lane, { dueAfterMs }) =>
       change(lane, sql.fragment`lease_until = '-infinity', next_time = now() + ${toInterval(dueAfterMs)}`),
     advance: (lane, sequence) =>
@@ -124,9 +125,10 @@ async function keep(
     FROM unnest(${sql.array(namespaces, "text")}, ${sql.array(ids, "uuid")}, ${sql.array(epochs, "int8")})
       AS h (namespace, subscription_id, epoch)
     WHERE s.namespace = h.namespace COLLATE "C" AND s.subscription_id = h.subscription_id AND s.epoch = h.epoch
-    RETURNING s.subscription_id`);
-  const kept = new Set(rows.map((row) => row.subscription_id));
-  return new Set(held.filter(({ subscription }) => kept.has(subscription.subscriptionId)));
+    RETURNING s.subscription_id, s.epoch`);
+  // This process may hold a lane that it has lost beside the one that it has taken since.
+  const kept = new Map(rows.map((row) => [row.subscription_id, row.epoch]));
+  return new Set(held.filter(({ subscription, epoch }) => kept.get(subscription.subscriptionId) === epoch));
 }
 
 async function setAside(

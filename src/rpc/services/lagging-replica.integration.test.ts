@@ -7,7 +7,7 @@ import { Client } from "pg";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService, type WriteUploadRequestSchema } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient } from "../../client/client.ts";
-import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/rigs/read-replica.ts";
+import { type ReplicatedPostgres, startReplicatedPostgres } from "../../devstack/replicated-postgres.ts";
 import { nextPath } from "../../testing/rigs/repository-subject.ts";
 import { callRest } from "../../testing/rigs/rest-client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";

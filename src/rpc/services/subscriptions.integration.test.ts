@@ -125,15 +125,22 @@ describe("subscriptions of EventService, with webhooks that are real servers", f
 
   it("sends nothing while it is paused, and all of it afterwards", async () => {
     const { subscriptionId } = await subscribe();
+    const before = await put();
+    await until("it is being delivered", () => receiver.received.length === 1);
     const setState = async (state: SubscriptionState) =>
       await events().updateSubscription({ ...named(), subscriptionId, state }, headers);
     const paused = await setState(SubscriptionState.PAUSED);
     expect(paused.subscription?.lapseTime, "it says when it ends").not.to.equal(undefined);
     const first = await put();
+    await until("it is told to others", async () => {
+      const { events: told } = await events().listEvents({ namespace: "default", pageSize: 1000 }, headers);
+      return told.some(({ subject }) => subject === first);
+    });
+    expect(receiver.received).to.have.length(1);
     await setState(SubscriptionState.ACTIVE);
     const second = await put();
-    await until("both have come", () => receiver.received.length === 2);
-    expect(subjects()).to.deep.equal([first, second]);
+    await until("both have come", () => receiver.received.length === 3);
+    expect(subjects()).to.deep.equal([before, first, second]);
   });
 
   it("sends everything behind a cursor again", async () => {

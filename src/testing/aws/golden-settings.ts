@@ -42,7 +42,9 @@ export const GOLDEN_SETTINGS = {
     tags: { Team: "files", CostCenter: "4711" },
   }),
   kms: withServices(["athena", "cloudfront", "firehose", "macie", "replication", "transfer"], { encryption: "kms" }),
-  events: withServices(["eventbridge", "lambda", "sns", "sqs", "step-functions"]),
+  events: withServices(["eventbridge", "lambda", "sns", "sqs", "step-functions"], {
+    eventBuses: ["arn:aws:events:eu-central-1:111122223333:event-bus/files"],
+  }),
   "direct-queue": {
     ...SMALLEST_SETTINGS,
     keyPrefix: "tenants/files/",

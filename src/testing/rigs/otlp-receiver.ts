@@ -19,6 +19,8 @@ export interface OtlpReceiver {
   spans: ReceivedSpan[];
   /** The metrics that came by their names, each with the names of its labels. */
   metrics: Map<string, Set<string>>;
+  /** The Authorization headers of requests in protobuf, which is not read here. */
+  authorizations: (string | undefined)[];
   close(): Promise<void>;
 }
 
@@ -31,8 +33,15 @@ interface Attribute {
 export async function openOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const metrics: OtlpReceiver["metrics"] = new Map();
+  const authorizations: OtlpReceiver["authorizations"] = [];
   const server = createServer(async (request, response) => {
-    const body = JSON.parse((await buffer(request)).toString());
+    const bytes = await buffer(request);
+    if (request.headers["content-type"] !== "application/json") {
+      authorizations.push(request.headers.authorization);
+      response.end();
+      return;
+    }
+    const body = JSON.parse(bytes.toString());
     if (request.url?.endsWith("/v1/traces")) spans.push(...toSpans(body));
     if (request.url?.endsWith("/v1/metrics")) noteMetrics(body, metrics);
     response.setHeader("content-type", "application/json").end("{}");
@@ -43,6 +52,7 @@ export async function openOtlpReceiver(): Promise<OtlpReceiver> {
     url: `http://127.0.0.1:${port}`,
     spans,
     metrics,
+    authorizations,
     close: () => new Promise((resolve) => server.closeAllConnections() ?? server.close(() => resolve())),
   };
 }

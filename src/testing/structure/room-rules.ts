@@ -224,6 +224,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "@opentelemetry/sdk-metrics",
       ],
       ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
+      // These sign for endpoints of AWS, in a file that is loaded where they are wanted.
+      ...["@aws-sdk/credential-provider-node", "@opentelemetry/otlp-exporter-base", "@opentelemetry/otlp-transformer"],
+      ...["@smithy/core", "@smithy/signature-v4", "@smithy/types"],
       "node:crypto",
       "pino",
       "pino-pretty",
@@ -287,7 +290,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   devstack: {
     imports: EVERY_ROOM,
-    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "zod", "@aws-sdk/client-s3"],
+    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "pg", "zod", "@aws-sdk/client-s3"],
     inner: { "s3-server": ["."] },
   },
   testing: {

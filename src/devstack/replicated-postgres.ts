@@ -2,10 +2,15 @@ import { execFile } from "node:child_process";
 import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
-import { migrate } from "../../postgres/schema/migrate.ts";
+import { migrate } from "../postgres/schema/migrate.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
+
+/** How often the role tries to log in at the standby, which shows it once it has replayed that far: for 30 s. */
+const LOGIN_TRIES_MAX = 600;
+const LOGIN_EVERY_MS = 50;
 
 /** The functions about the write-ahead log that databases such as Aurora do not have. */
 const WAL_FUNCTIONS = ["pg_current_wal_lsn", "pg_current_wal_flush_lsn", "pg_current_wal_insert_lsn"].concat([
@@ -29,8 +34,11 @@ export interface ReplicatedPostgres {
   stop(): Promise<void>;
 }
 
-/** Starts both; the standby is a copy of the primary's data, made while that was stopped. */
-export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
+/**
+ * Starts both; the standby is a copy of the primary's data, made while that was stopped. It shows each change `applyDelayMs` after its
+ * commit, or as soon as it can.
+ */
+export async function startReplicatedPostgres({ applyDelayMs = 0 } = {}): Promise<ReplicatedPostgres> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-test-replica-"));
   const [primaryData, replicaData] = [join(directory, "primary"), join(directory, "replica")];
   const options = { password: "test", durable: false };
@@ -45,11 +53,15 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
   );
   await writeFile(join(replicaData, "standby.signal"), "");
   const source = `host=127.0.0.1 port=${primary.port} user=sluice password=test`;
-  await appendFile(join(replicaData, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
+  await appendFile(
+    join(replicaData, "postgresql.auto.conf"),
+    `primary_conninfo = '${source}'\nrecovery_min_apply_delay = ${applyDelayMs}\n`,
+  );
   const start = (port?: number) =>
     startEmbeddedPostgres({ ...options, dataDirectory: replicaData, ...(port !== undefined && { port }) });
   let replica: EmbeddedPostgres = await start();
   const { port, url: replicaUrl } = replica;
+  await untilLogin(asService(replicaUrl));
   return {
     url: asService(primary.url),
     readUrl: asService(replicaUrl),
@@ -73,8 +85,24 @@ function asService(text: string): string {
   return url.href;
 }
 
+/** Resolves once the standby knows the role. */
+async function untilLogin(url: string): Promise<void> {
+  for (let left = LOGIN_TRIES_MAX; ; left--) {
+    try {
+      return await executeOn(url, "SELECT 1");
+    } catch (error) {
+      if (left === 0) throw error;
+      await delay(LOGIN_EVERY_MS);
+    }
+  }
+}
+
 async function executeOn(url: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(statement).finally(() => client.end());
+  try {
+    await client.connect();
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }

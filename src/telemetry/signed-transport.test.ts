@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { expect } from "chai";
+import { parseRequestTarget } from "../devstack/s3-server/request-target.ts";
+import { verifySignature } from "../devstack/s3-server/sigv4.ts";
+import { createSignedTransport } from "./signed-transport.ts";
+
+const KEYS = { accessKeyId: "AKIDTEST", secretAccessKey: "secret/with+odd=characters", sessionToken: "session" };
+const BODY = Buffer.from("a batch of spans");
+
+describe("createSignedTransport", () => {
+  let server: Server;
+  let answer: { status: number; headers?: Record<string, string> };
+  let refusals: unknown[];
+  const send = (port = (server.address() as AddressInfo).port) => {
+    const target = { url: `http://127.0.0.1:${port}/v1/traces`, service: "xray", region: "eu-central-1" };
+    const headers = async () => ({ "content-type": "application/x-protobuf" });
+    return createSignedTransport({ ...target, headers, credentials: async () => KEYS }).send(BODY, 5000);
+  };
+  beforeEach(async () => {
+    answer = { status: 200 };
+    refusals = [];
+    server = createServer(async (request, response) => {
+      const body = await buffer(request);
+      try {
+        const { payloadHash } = verifySignature(request, parseRequestTarget(request.url ?? ""), {
+          ...{ ...KEYS, region: "eu-central-1", service: "xray" },
+          ...{ servesRegion: () => true, regionOf: () => undefined, now: Date.now },
+        });
+        expect(payloadHash).to.equal(createHash("sha256").update(body).digest("hex"));
+        expect(request.headers).to.include({
+          "content-type": "application/x-protobuf",
+          "x-amz-security-token": KEYS.sessionToken,
+        });
+      } catch (error) {
+        refusals.push(error);
+      }
+      response.writeHead(answer.status, answer.headers).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("signs a batch with its bytes", async () => {
+    expect(await send()).to.include({ status: "success" });
+    expect(refusals).to.deep.equal([]);
+  });
+
+  it("says which refusals may pass, and when", async () => {
+    for (const [status, headers, expected] of [
+      [503, { "retry-after": "2" }, { status: "retryable", retryInMillis: 2000 }],
+      [429, {}, { status: "retryable" }],
+      [400, {}, { status: "failure" }],
+      [403, {}, { status: "failure" }],
+    ] as const) {
+      answer = { status, headers };
+      expect(await send()).to.include(expected);
+    }
+  });
+
+  it("lets a batch be sent again when nobody answers", async () => {
+    // RFC 863: the port of a service that nobody runs.
+    expect(await send(9)).to.include({ status: "retryable" });
+  });
+});
