@@ -6,6 +6,7 @@ import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
+import { measureLog } from "./journal/measure-log.ts";
 import { measureLookups } from "./journal/measure-lookups.ts";
 import { measurePositions } from "./journal/measure-positions.ts";
 import { measureReads } from "./journal/measure-reads.ts";
@@ -33,6 +34,9 @@ const usage = `usage: npm run bench:journal -- [options]
   --json         print one JSON document instead of the table
 `;
 
+/** Four checkpoints and more of entries, and as long without. */
+const LOG_PACE = { busyMs: 40_000, idleMs: 15_000 };
+
 await runCommand({ usage, parse, run });
 
 async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
@@ -41,7 +45,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   const report = (what: string) => process.stderr.write(`${what}\n`);
   try {
     const rows = [
-      ...(await measureKills(stage.directory, options, report)),
+      ...(await measureKills(stage.directory, options, report, (trial) => measureLog(trial, LOG_PACE, report))),
       ...(await measureRelayKills(stage.directory, options, report)),
       ...(await measureFeed(stage.directory, options, report)),
       ...(await measureRelay(stage.directory, options, report)),

@@ -60,8 +60,20 @@ CREATE TABLE journal_personal (
   data_subject text COLLATE "C" NOT NULL DEFAULT '',
   before jsonb,
   after jsonb,
+  -- What the audit log hashes behind the salt: the columns above as they were entered, in the names of the API's AuditEntry. It is kept
+  -- and never made again, because another version of PostgreSQL may write jsonb in another way.
+  hashed_bytes bytea NOT NULL,
   PRIMARY KEY (entry_time, entry_id)
 ) PARTITION BY RANGE (entry_time);
+CREATE FUNCTION journal_keep_hashed_bytes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.hashed_bytes := convert_to(jsonb_build_object('actor', NEW.actor, 'session', NEW.session, 'address', NEW.address, 'path', NEW.path,
+    'sourcePath', NEW.source_path, 'dataSubject', NEW.data_subject, 'before', NEW.before, 'after', NEW.after)::text, 'UTF8');
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER journal_keep_hashed_bytes BEFORE INSERT ON journal_personal
+  FOR EACH ROW WHEN (NEW.hashed_bytes IS NULL) EXECUTE FUNCTION journal_keep_hashed_bytes();
 CREATE INDEX journal_personal_data_subject ON journal_personal (namespace, data_subject) WHERE data_subject <> '';
 -- Entries that say that a file was about somebody until then.
 CREATE INDEX journal_personal_former_subject ON journal_personal (namespace, (before ->> 'data_subject'))
@@ -77,6 +89,31 @@ CREATE TABLE journal_number (
 ) PARTITION BY RANGE (entry_time);
 CREATE INDEX journal_number_sequence ON journal_number (sequence);
 CREATE INDEX journal_number_namespace ON journal_number (namespace, sequence);
+
+-- What the audit log says of an entry, made once behind its number, where a log is published: an entry of the log is
+-- SHA-256(salt || public_bytes || personal_hash), at the place sequence - 1. It holds nothing about a person, and outlives journal_personal.
+CREATE TABLE journal_leaf (
+  sequence bigint NOT NULL,
+  entry_id uuid NOT NULL,
+  entry_time timestamptz NOT NULL,
+  salt bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
+  -- What journal_entry and journal_number say, as JSON.
+  public_bytes bytea NOT NULL,
+  -- SHA-256(journal_personal.salt || journal_personal.hashed_bytes); 32 zero bytes where these were erased before.
+  personal_hash bytea NOT NULL,
+  PRIMARY KEY (entry_time, entry_id)
+) PARTITION BY RANGE (entry_time);
+CREATE INDEX journal_leaf_sequence ON journal_leaf (sequence);
+
+-- The log that is published; the row with the highest number counts.
+CREATE TABLE journal_log (
+  -- 0 of the first log. An operator lets another one begin when the database was restored to a time before the last checkpoint.
+  fork integer PRIMARY KEY CHECK (fork >= 0),
+  -- How many entries the last checkpoint has that was published from here.
+  published bigint NOT NULL DEFAULT 0,
+  -- Why nothing is published at the moment.
+  problem text
+);
 
 -- What the relay saw when it gave numbers last; a row a time, because a row that is updated grows dead versions for as long as
 -- any snapshot is held.
@@ -250,7 +287,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('sluice/journal-partitions', 0));
   FOR i IN 0..least(months_ahead, 24) LOOP
     month := first + make_interval(months => i);
-    FOREACH parent IN ARRAY ARRAY['journal_entry', 'journal_personal', 'journal_number'] LOOP
+    FOREACH parent IN ARRAY ARRAY['journal_entry', 'journal_personal', 'journal_number', 'journal_leaf'] LOOP
       partition := parent || to_char(month, '_YYYY_MM');
       CONTINUE WHEN to_regclass(format('%I.%I', current_schema(), partition)) IS NOT NULL;
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
@@ -272,11 +309,11 @@ $$;
 SELECT journal_make_partitions(2);
 
 -- Drops the partitions of the months that ended longer than "kept" ago, and returns how many months those were. A month stays when
--- one of its entries has no number, while a transaction is open that began before its end, or while a subscription is still to deliver
--- events of it: for 7 days at most, which a receiver that is away has as well. Whoever is to be dropped is locked
--- first: nobody writes into it from then on. A lock that is not free within 100 ms is left to another try, because everybody who
+-- one of its entries has no number, or is not published where "only_published" says so, while a transaction is open that began before its
+-- end, or while a subscription is still to deliver events of it: for 7 days at most, which a receiver that is away has as well. Whoever is to
+-- be dropped is locked first: nobody writes into it from then on. A lock that is not free within 100 ms is left to another try, because everybody who
 -- writes into the journal waits behind whoever waits for it.
-CREATE FUNCTION journal_drop_partitions(kept interval) RETURNS integer
+CREATE FUNCTION journal_drop_partitions(kept interval, only_published boolean DEFAULT false) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '100ms' AS $$
 DECLARE
   month text;
@@ -298,20 +335,21 @@ BEGIN
     EXIT WHEN month_end > now() - kept;
     EXIT WHEN EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.xact_start < month_end);
     BEGIN
-      EXECUTE format('LOCK TABLE %I, %I, %I IN SHARE MODE',
-        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month);
+      EXECUTE format('LOCK TABLE %I, %I, %I, %I IN SHARE MODE',
+        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month, 'journal_leaf_' || month);
       EXECUTE format('SELECT EXISTS (SELECT FROM %I e WHERE NOT EXISTS (
           SELECT FROM %I n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id))',
         'journal_entry_' || month, 'journal_number_' || month) INTO has_left;
       EXIT WHEN has_left;
       EXECUTE format('SELECT max(sequence) FROM %I', 'journal_number_' || month) INTO last;
+      EXIT WHEN only_published AND last > coalesce((SELECT g.published FROM journal_log g ORDER BY g.fork DESC LIMIT 1), 0);
       EXIT WHEN month_end > now() - kept - interval '7 days' AND EXISTS (
         SELECT FROM subscription s WHERE s.state <> 'dead' AND s.origin_id = journal_origin_here() AND s.sequence < last);
       -- Cursors before this number are refused: entries of the month may have numbers behind those of the next one's first.
       INSERT INTO journal_dropped SELECT last WHERE last IS NOT NULL ON CONFLICT DO NOTHING;
       DELETE FROM dead_letter WHERE sequence <= last;
-      EXECUTE format('DROP TABLE %I, %I, %I',
-        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month);
+      EXECUTE format('DROP TABLE %I, %I, %I, %I',
+        'journal_entry_' || month, 'journal_personal_' || month, 'journal_number_' || month, 'journal_leaf_' || month);
       dropped := dropped + 1;
     EXCEPTION WHEN lock_not_available THEN
       EXIT;
@@ -414,7 +452,7 @@ BEGIN
   LOOP
     EXECUTE format('GRANT %s ON %I TO %I', CASE
       WHEN relation = 'flyway_schema_history' THEN 'SELECT'
-      WHEN relation IN ('journal_entry', 'journal_personal', 'journal_number', 'journal_look') THEN 'SELECT, INSERT'
+      WHEN relation IN ('journal_entry', 'journal_personal', 'journal_number', 'journal_leaf', 'journal_look') THEN 'SELECT, INSERT'
       ELSE 'SELECT, INSERT, UPDATE, DELETE'
     END, relation, service_role);
   END LOOP;

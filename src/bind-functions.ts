@@ -37,6 +37,7 @@ import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { EXPORT_LIMITS, exportAudit } from "./queries/audit/export-audit.ts";
 import { type BucketExportAccess, exportAuditToBucket } from "./queries/audit/export-audit-to-bucket.ts";
+import { getInclusionProof } from "./queries/audit/get-inclusion-proof.ts";
 import { listAuditEntries } from "./queries/audit/list-audit-entries.ts";
 import { NO_SIGHT } from "./queries/events/event-sight.ts";
 import { listEvents } from "./queries/events/list-events.ts";
@@ -212,7 +213,7 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
 }
 
 function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunctions {
-  const { access, journal, downloads, events, storageNow } = service;
+  const { access, journal, auditLog, downloads, events, storageNow } = service;
   const exporting: BucketExportAccess = {
     journal,
     log: events.log,
@@ -228,6 +229,8 @@ function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunc
   return {
     listAuditEntries: (request, options) =>
       listAuditEntries({ journal, namespaces: access.namespaces }, request, options),
+    getInclusionProof: (request, options) =>
+      getInclusionProof({ auditLog, namespaces: access.namespaces }, request, options),
     exportAudit: (request, options) => exportAudit(exporting, request, options),
     exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
   };

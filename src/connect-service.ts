@@ -5,6 +5,7 @@ import type { ErasureAccess } from "./commands/privacy/run-erasure.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
+import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { DomainError } from "./domain/errors.ts";
@@ -83,6 +84,8 @@ export interface ConnectedService {
   links: ReturnType<typeof createLinkRepository>;
   /** What was done; from the primary, because an auditor wants the last of it. */
   journal: Journal;
+  /** Undefined where none is published. */
+  auditLog: AuditLog | undefined;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
   /** What subscriptions work with, beside the namespaces. */
@@ -121,20 +124,21 @@ export async function connectService(
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const files = createFiles(pools);
+  const { files, primaryFiles } = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
-  const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
+  const privacy = createPrivacy(pools, { ...access, files: primaryFiles });
+  const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
     erasures: privacy.erasing.erasures,
     recorder,
     deliveries,
     access,
-    files: files.primaryFiles,
+    files: primaryFiles,
     check,
     watchResidency,
     log,
-    ...toDatabaseJobs(pools, { links, marks, journalDays: config.journalDays }),
+    ...toDatabaseJobs(pools, { links, marks, auditLog, journalDays: config.journalDays }),
   });
   return {
     access,
@@ -143,15 +147,17 @@ export async function connectService(
     paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
     storageNow: () => storage.connections.clock.now(),
-    ...files,
+    files,
+    primaryFiles,
     positions,
     recorder,
-    copyFile: createFileCopier({ ...access, files: files.primaryFiles }, COPY_LIMITS),
+    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     ...privacy,
+    auditLog,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
@@ -165,17 +171,31 @@ export async function connectService(
   };
 }
 
+/** Files as queries see them, and as commands do. */
+function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  return { files: createFileRepository(pools), primaryFiles };
+}
+
 /** What jobs do with the database alone. */
 function toDatabaseJobs(
   { commands }: DatabasePools,
   {
     links,
     marks,
+    auditLog,
     journalDays,
-  }: { links: Pick<LinkRepository, "forget">; marks: ReturnType<typeof createCommitMarks>; journalDays: number },
+  }: {
+    links: Pick<LinkRepository, "forget">;
+    marks: ReturnType<typeof createCommitMarks>;
+    auditLog: AuditLog | undefined;
+    journalDays: number;
+  },
 ) {
   return {
     journalDays,
+    auditLog: auditLog?.jobs,
     leases: createJobLeases(commands),
     relay: createJournalRelay(commands),
     forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
@@ -193,13 +213,6 @@ async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
 
 function createWatches({ databaseBackoff: backoff }: Config, { uploads }: ConnectedService["access"]): UploadWatches {
   return new UploadWatches({ catalogue: uploads.catalogue, backoff, limits: WATCH_LIMITS });
-}
-
-/** Files as queries see them, and as commands do. */
-function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
-  const { commands } = pools;
-  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
-  return { files: createFileRepository(pools), primaryFiles };
 }
 
 /** What is kept about people, and its erasure. */
@@ -240,7 +253,7 @@ function openStorage(
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
     // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
-    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
+    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket) ?? toAuditRegion(config, bucket),
     onBreaker: (at, isOpen) => {
       log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
       if (isOpen) open.add(`${at.operation} ${at.bucket}`);

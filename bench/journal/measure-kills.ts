@@ -27,12 +27,13 @@ const RELAY = new URL("./relay-process.ts", import.meta.url);
 
 /**
  * Has processes change files while they, the relays and the database are killed, and then looks for entries that are missing, numbered
- * twice, out of the order of their file, and for gaps.
+ * twice, out of the order of their file, and for gaps. `look` measures more of what they have left.
  */
 export async function measureKills(
   directory: string,
   run: KillsRun,
   report: (what: string) => void,
+  look: (trial: JournalTrial) => Promise<FigureRow[]> = async () => [],
 ): Promise<FigureRow[]> {
   const random = createRandom(run.seed);
   const trial = await JournalTrial.start(join(directory, "kills"), { files: FILES });
@@ -56,7 +57,7 @@ export async function measureKills(
     for (const relay of relays) process.kill(relay.pid, "SIGKILL");
     const acknowledged = await trial.readAcknowledged(writers.logs);
     const note = `${run.changes} changes were asked for, with ${run.kills} kills`;
-    return await judgeEntries(trial, acknowledged, { name: "kills", note });
+    return [...(await judgeEntries(trial, acknowledged, { name: "kills", note })), ...(await look(trial))];
   } finally {
     await trial.stop();
   }

@@ -123,6 +123,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   DeleteSubscription: CALLERS,
   RedeliverEvents: CALLERS,
   ListAuditEntries: CALLERS,
+  GetInclusionProof: CALLERS,
   ExportAudit: CALLERS,
   ExportAuditToBucket: CALLERS,
   ExportDataSubject: CALLERS,

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addAuditLog } from "./audit-log-command.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -32,4 +33,5 @@ export function addAudit(
         throw new UsageError("--out and --to-bucket exclude each other; give one of them");
       await (await import("./export-audit.ts")).runExportAudit(terminal, options);
     });
+  addAuditLog(audit, terminal, { parseCount });
 }

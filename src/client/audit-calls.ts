@@ -6,6 +6,7 @@ import {
   type ExportAuditResponse,
   type ExportAuditToBucketResponse,
   type ExportProgress,
+  type GetInclusionProofResponse,
 } from "../../gen/sluice/v1/audit_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
 import { allPages, type CallAddress, type CallOptions, createCall } from "./call.ts";
@@ -31,6 +32,8 @@ export interface ExportedAudit {
 export interface AuditCalls {
   /** All entries of a namespace, or those that match an AIP-160 filter, the newest first, page by page. */
   allAuditEntries(options?: CallOptions & { filter?: string }): AsyncGenerator<AuditEntry, void, undefined>;
+  /** What proves an entry by the audit log; `entry` is its id or its sequence. */
+  getInclusionProof(entry: string, options?: CallOptions): Promise<GetInclusionProofResponse>;
   /**
    * The entries that there are now, the oldest first, over cuts and restarts of the service: none is lost, and none comes twice. The
    * generator returns only once the export is complete.
@@ -57,6 +60,8 @@ export function createAuditCalls(
         },
         ({ entries }) => entries,
       ),
+    getInclusionProof: (entry, { signal, namespace = "default" } = {}) =>
+      call(AuditService, signal, (audit, options) => audit.getInclusionProof({ namespace, entry }, options)),
     async *exportAudit({ namespace = "default", filter = "", afterSequence = 0n, ...options } = {}) {
       const request = { namespace, filter, afterSequence };
       const stream: FollowedStream<ExportAuditResponse> = {

@@ -6,6 +6,7 @@ import {
   PARTS_MAX,
   S3_PART_MAX_BYTES,
 } from "../domain/namespaces/namespace-bounds.ts";
+import { auditKeys } from "./audit-log.ts";
 import {
   authWays,
   awsAccounts,
@@ -130,6 +131,26 @@ export const ENVIRONMENT = {
   SLUICE_JOURNAL_DAYS: wholeNumber("days", { min: 30, max: NAMESPACE_MAXIMA.keptDays }).default(400),
   /** Whether answers wait until the journal says them. */
   SLUICE_AUDIT: z.enum(AUDIT_POLICIES).default("best-effort"),
+  /**
+   * Where the audit log is published: a bucket, or a bucket and a folder of it behind a slash. When unset, no log is published, and
+   * nobody outside can prove what the journal says.
+   */
+  SLUICE_AUDIT_BUCKET: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9][\w.-]{0,99}){0,8}$/,
+      'must be the name of a bucket, or one with a folder such as "company-audit/sluice"',
+    )
+    .optional(),
+  /** Region of that bucket; that of the namespace's bucket when unset. */
+  SLUICE_AUDIT_REGION: optional,
+  /**
+   * Keys that sign its checkpoints: a JSON list of one or two, or the path of a JSON or YAML file. Their name is that of the log. Both
+   * sign, so that a key can be changed.
+   */
+  SLUICE_AUDIT_KEYS: auditKeys().optional(),
+  /** How long full tiles and bundles are locked where the bucket has Object Lock. */
+  SLUICE_AUDIT_LOCK_DAYS: wholeNumber("days", { min: 1, max: NAMESPACE_MAXIMA.keptDays }).default(3650),
   /** The URL at which people reach this service, for links; when unset, the address that the service listens on. */
   SLUICE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
+import { createNoteKey } from "../domain/log/signed-note.ts";
 import { ConfigError, parseConfig, parseDatabase } from "./config.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
@@ -421,6 +422,27 @@ describe("parseConfig", () => {
       const sentence = `SLUICE_CORS_ORIGINS names "${said}", which is no origin: ${right}, or "*" for all`;
       expect(() => originsOf(`https://b.example,${said}`), said).to.throw(ConfigError, sentence);
     }
+  });
+
+  it("publishes an audit log into a bucket, or a folder of it, by keys that it has", () => {
+    const { signingKey } = createNoteKey("example.org/log");
+    const keys = JSON.stringify([signingKey]);
+    const auditLogOf = (settings: Record<string, string>) => parseConfig({ ...LEAST, ...settings }).auditLog;
+    expect(auditLogOf({})).to.equal(undefined);
+    expect(auditLogOf({ SLUICE_AUDIT_BUCKET: "company-audit", SLUICE_AUDIT_KEYS: keys })).to.deep.include({
+      ...{ bucket: "company-audit", prefix: "", region: "eu-central-1", lockMs: 3650 * 86_400_000 },
+    });
+    const elsewhere = { SLUICE_AUDIT_BUCKET: "company-audit/sluice/one", SLUICE_AUDIT_REGION: "eu-west-1" };
+    expect(auditLogOf({ ...elsewhere, SLUICE_AUDIT_KEYS: keys, SLUICE_AUDIT_LOCK_DAYS: "30" })).to.deep.include({
+      ...{ bucket: "company-audit", prefix: "sluice/one/", region: "eu-west-1", lockMs: 30 * 86_400_000 },
+    });
+    for (const bucket of ["A", "ab", "company-audit/", "company-audit//x", "company-audit/../x", "s3://company-audit"])
+      expect(() => auditLogOf({ SLUICE_AUDIT_BUCKET: bucket, SLUICE_AUDIT_KEYS: keys }), bucket).to.throw(
+        ConfigError,
+        "SLUICE_AUDIT_BUCKET must be the name of a bucket",
+      );
+    for (const half of [{ SLUICE_AUDIT_BUCKET: "company-audit" }, { SLUICE_AUDIT_KEYS: keys }])
+      expect(() => auditLogOf(half as never)).to.throw(ConfigError, "belong together");
   });
 
   it("ignores what is not its own", () => {

@@ -1,11 +1,13 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bounds.ts";
+import { findAuditLogProblems, toAuditLog } from "./audit-log.ts";
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toAddress, toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
 import { findDeliveryProblems } from "./delivery-values.ts";
+import { findSizeProblems, toWorkerMinBytes } from "./size-problems.ts";
 import { toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
@@ -82,43 +84,14 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_DOWNLOAD_URL_MAX_SECONDS is ${urlSeconds}; with SLUICE_S3_READ_ROLE_ARN it must be at most ${READ_ROLE_URL_MAX_SECONDS}, as a URL ends with the session of the role that signed it`,
     );
   }
-  const { SLUICE_CONNECTION_WINDOW_BYTES: connectionWindow, SLUICE_STREAM_WINDOW_BYTES: streamWindow } = env;
-  if (connectionWindow !== undefined && streamWindow !== undefined && connectionWindow < streamWindow) {
-    problems.push(
-      `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
-    );
-  }
-  const { SLUICE_PART_SIZE_BYTES: partSize, SLUICE_S3_PART_MIN_BYTES: partMin } = env;
-  if (partSize !== undefined && partMin !== undefined && partSize < partMin) {
-    problems.push(
-      `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
-    );
-  }
   return [
     ...findTlsProblems(env),
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findAuditLogProblems(env),
     ...findDeliveryProblems(env),
-    ...findShareProblem(env),
-  ];
-}
-
-/** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
-function toWorkerMinBytes(partSizeBytes: number): number {
-  return 4 * 2 * partSizeBytes;
-}
-
-function findShareProblem(env: Partial<Environment>): string[] {
-  const { SLUICE_MEMORY_BUDGET_BYTES: budget, SLUICE_PART_SIZE_BYTES: partSize } = env;
-  if (budget === undefined || partSize === undefined) return [];
-  const workers = env.SLUICE_WORKERS ?? 1;
-  const perWorker = Math.floor(budget / workers);
-  const perWorkerMin = toWorkerMinBytes(partSize);
-  if (perWorker >= perWorkerMin) return [];
-  return [
-    `SLUICE_MEMORY_BUDGET_BYTES gives each of ${workers} workers ${perWorker} bytes; ` +
-      `parts of ${partSize} bytes need at least ${perWorkerMin}: raise it, or lower SLUICE_WORKERS`,
+    ...findSizeProblems(env),
   ];
 }
 
@@ -209,6 +182,8 @@ function toConfig(env: Environment) {
     },
     /** How long entries of the journal are kept, in days. */
     journalDays: env.SLUICE_JOURNAL_DAYS,
+    /** Where the audit log is published, and by which keys; undefined where none is. */
+    auditLog: toAuditLog(env, region),
     /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Memory of a worker for the bytes of parts. */

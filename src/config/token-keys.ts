@@ -21,10 +21,15 @@ const KEY = z.string("must be a text").transform((text, context): Uint8Array => 
  * verify. The error quotes nothing of them.
  */
 export function tokenKeys() {
-  return z.string().transform((text, context): Uint8Array[] => {
+  return keyList(KEY, (one, other) => Buffer.compare(one, other) === 0);
+}
+
+/** A JSON list of one or two secret keys that differ, or the path of a JSON or YAML file with one. The error quotes nothing of them. */
+export function keyList<K>(key: z.ZodType<K>, isSame: (one: K, other: K) => boolean) {
+  return z.string().transform((text, context): K[] => {
     try {
       const { data, error } = z
-        .array(KEY)
+        .array(key)
         .min(1)
         .max(KEYS_MAX)
         .safeParse(readListed(text, { isSecret: true }));
@@ -35,7 +40,7 @@ export function tokenKeys() {
         context.addIssue(wrong);
       }
       const [first, second] = data ?? [];
-      if (first !== undefined && second !== undefined && Buffer.compare(first, second) === 0)
+      if (first !== undefined && second !== undefined && isSame(first, second))
         context.addIssue("has one key twice; a key that is replaced stays in the list as the second");
       return data ?? [];
     } catch (error) {

@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { createNoteKey } from "../domain/log/signed-note.ts";
 
 const Secrets = z.object({
   token: z.string().min(8),
   databasePassword: z.string().min(1),
   s3SecretKey: z.string().min(1),
   tokenKey: z.string().min(1),
+  auditKey: z.string().min(1),
 });
 
 /** The secrets that the processes of a stack share, and the token of its callers. */
@@ -17,7 +19,8 @@ export type StackSecrets = z.infer<typeof Secrets>;
 export function createStackSecrets(): StackSecrets {
   const secret = () => randomBytes(20).toString("hex");
   const tokenKey = randomBytes(32).toString("base64");
-  return { token: secret(), databasePassword: secret(), s3SecretKey: secret(), tokenKey };
+  const { signingKey: auditKey } = createNoteKey("localhost/sluice-audit");
+  return { token: secret(), databasePassword: secret(), s3SecretKey: secret(), tokenKey, auditKey };
 }
 
 /** The secrets kept in `directory`, which only the user may read; made at the first call. */

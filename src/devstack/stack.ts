@@ -12,6 +12,7 @@ const READY_TIMEOUT_MS = 30_000;
 const READY_POLL_MS = 25;
 
 const BUCKET = "sluice";
+const AUDIT_BUCKET = "sluice-audit";
 const REGION = "us-east-1";
 const ACCESS_KEY_ID = "sluice";
 
@@ -26,6 +27,8 @@ export interface StackOptions {
   s3SecretKey: string;
   /** Signs upload tokens: 32 bytes in base64. */
   tokenKey: string;
+  /** Signs the audit log, in the form of signed notes. */
+  auditKey: string;
   /** Free ports of 127.0.0.1 where unset. */
   ports?: { service?: number; s3?: number; database?: number };
   /** False skips the database's fsyncs: quicker, and lost with the machine. */
@@ -134,7 +137,8 @@ async function startDatabase(options: StackOptions, begun: (() => Promise<void>)
 async function startS3(options: StackOptions, begun: (() => Promise<void>)[]): Promise<Started> {
   const child = startChild("the development S3 server", new URL("s3-server/main.ts", import.meta.url), {
     args: [
-      ...["--directory", join(options.directory, "s3"), "--bucket", BUCKET, "--region", REGION],
+      ...["--directory", join(options.directory, "s3"), "--bucket", BUCKET, "--bucket", AUDIT_BUCKET],
+      ...["--region", REGION],
       ...["--access-key-id", ACCESS_KEY_ID, "--port", String(options.ports?.s3 ?? 0)],
       ...(options.s3Args ?? []),
     ],
@@ -160,6 +164,8 @@ function toServiceEnvironment(
     SLUICE_AUTH: "dev",
     SLUICE_DEV_TOKEN: options.token,
     SLUICE_TOKEN_KEYS: JSON.stringify([options.tokenKey]),
+    SLUICE_AUDIT_BUCKET: AUDIT_BUCKET,
+    SLUICE_AUDIT_KEYS: JSON.stringify([options.auditKey]),
     // Whoever tries webhooks here receives them on the same machine.
     SLUICE_WEBHOOK_NETWORKS: "127.0.0.0/8",
     AWS_ACCESS_KEY_ID: ACCESS_KEY_ID,

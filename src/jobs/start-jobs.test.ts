@@ -43,6 +43,7 @@ describe("startJobs", () => {
         leases,
         relay: { numberNew: async () => 0, makePartitions: async () => 0, dropPartitions: async () => 0 },
         journalDays: 400,
+        auditLog: undefined,
         recorder: { flush: async () => {} },
         deliveries: { look: async () => {}, stop: async () => {} },
         log: { info: () => {}, warn: () => {} },

@@ -10,6 +10,7 @@ import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import { continueErasures, reapplyErasures } from "./erase-subjects.ts";
 import { noteReceived } from "./note-received.ts";
+import { type AuditLogJobs, toPublishing, watchAuditLog } from "./publish-audit-log.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
@@ -33,6 +34,9 @@ const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
+/** How soon another replica takes the audit log over. */
+const PUBLISHING_LEASE_MS = 3000;
+const WATCH_AUDIT_LOG_EVERY_MS = 10_000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
 /** How soon a new subscription begins, and one whose holder has died goes on. */
@@ -88,6 +92,8 @@ export interface JobDeps {
   relay: JournalRelay;
   /** How long entries of the journal are kept, in days. */
   journalDays: number;
+  /** Undefined where no log is published. */
+  auditLog: AuditLogJobs | undefined;
   /** Writes what is due to the journal; rejects when the database does not take it. */
   recorder: { flush(): Promise<void> };
   /** Delivers the events of subscriptions: takes what is due, and ends what is under way. */
@@ -149,6 +155,18 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
       ...told(number.name),
     }),
   ];
+  const { auditLog } = deps;
+  if (auditLog !== undefined) {
+    const publish = toPublishing(auditLog);
+    jobs.push(
+      repeat(() => runIfDue(publish, PUBLISHING_LEASE_MS), {
+        everyMs: NUMBERING_DUE_CHECK_MS,
+        random,
+        ...told(publish.name),
+      }),
+      repeat(() => watchAuditLog(auditLog), { everyMs: WATCH_AUDIT_LOG_EVERY_MS, random, ...told("watch-audit-log") }),
+    );
+  }
   return {
     stop: async () => {
       stopping.abort(new Error("the service stops"));
@@ -159,9 +177,13 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
 }
 
 /** Partitions of the journal, those that will be needed and those that are not needed any more. */
-async function keepPartitions({ relay, journalDays }: Pick<JobDeps, "relay" | "journalDays">): Promise<void> {
+async function keepPartitions({
+  relay,
+  journalDays,
+  auditLog,
+}: Pick<JobDeps, "relay" | "journalDays" | "auditLog">): Promise<void> {
   await relay.makePartitions();
-  await relay.dropPartitions({ keptDays: journalDays });
+  await relay.dropPartitions({ keptDays: journalDays, onlyPublished: auditLog !== undefined });
 }
 
 /** What one replica forgets for all, whatever the namespace. */

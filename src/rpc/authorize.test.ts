@@ -96,6 +96,12 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  {
+    method: "getInclusionProof",
+    request: { namespace: "one", entry: "1" },
+    enough: [["auditor"]],
+    hidden: "list",
+  },
   ...WHOLE_METHODS.map((method) => ({
     method,
     request: { namespace: "one" },

@@ -30,7 +30,7 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createDownloadUrl", "updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration"],
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
-      audit: named(["listAuditEntries"]),
+      audit: named(["listAuditEntries", "getInclusionProof"]),
       privacy: named(["exportDataSubject", "eraseDataSubject"]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
@@ -81,6 +81,7 @@ describe("limitWork", () => {
       "abortUpload",
       "getUpload",
       "signParts",
+      "getInclusionProof",
     ],
     copies: ["copyFile"],
   } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];

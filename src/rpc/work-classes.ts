@@ -126,7 +126,10 @@ const SUBSCRIPTION_CLASSES: WorkClasses<SubscriptionFunctions> = {
   redeliverEvents: "commands",
 };
 /** A page of entries reads as many as a filtered read does. */
-const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
+const AUDIT_CLASSES: WorkClasses<AuditFunctions> = {
+  listAuditEntries: "filtered reads",
+  getInclusionProof: "calls to storage",
+};
 
 /** An erasure waits for storage for as long as it takes. */
 const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {

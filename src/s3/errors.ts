@@ -36,6 +36,8 @@ const RETRYABLE_NAMES = new Set([
   "ThrottlingException",
   "TimeoutError",
   "OperationAborted",
+  // Another conditional write of the same key was under way: S3 asks for another try.
+  "ConditionalRequestConflict",
   "ExpiredToken",
   "CredentialsProviderError",
   "EarlySuccess",

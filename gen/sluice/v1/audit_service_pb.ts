@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/audit_service.proto.
  */
 export const file_sluice_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIvEECgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEhUKCHRyYWNlX2lkGBggASgJSAOIAQESDQoFdGltZXMYDSABKAMSDQoFYWN0b3IYDiABKAkSDwoHc2Vzc2lvbhgPIAEoCRIPCgdhZGRyZXNzGBAgASgJEgwKBHBhdGgYESABKAkSEwoLc291cmNlX3BhdGgYEiABKAkSFAoMZGF0YV9zdWJqZWN0GBMgASgJEicKBmJlZm9yZRgUIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYFSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBmVyYXNlZBgWIAEoCBIuCgpmaXJzdF90aW1lGBcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfcmVzb3VyY2VfaWRCCwoJX3Rva2VuX2lkQg0KC19yZXF1ZXN0X2lkQgsKCV90cmFjZV9pZCJjChdMaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlsKGExpc3RBdWRpdEVudHJpZXNSZXNwb25zZRImCgdlbnRyaWVzGAEgAygLMhUuc2x1aWNlLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KEkV4cG9ydEF1ZGl0UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAMgASgDIpwBChNFeHBvcnRBdWRpdFJlc3BvbnNlEiYKBWVudHJ5GAEgASgLMhUuc2x1aWNlLnYxLkF1ZGl0RW50cnlIABItCghwcm9ncmVzcxgCIAEoCzIZLnNsdWljZS52MS5FeHBvcnRQcm9ncmVzc0gAEiMKA2VuZBgDIAEoCzIULnNsdWljZS52MS5FeHBvcnRFbmRIAEIJCgdjb250ZW50IjEKDkV4cG9ydFByb2dyZXNzEhAKCHNlcXVlbmNlGAEgASgDEg0KBWNvdW50GAIgASgDIjEKCUV4cG9ydEVuZBINCgVjb3VudBgBIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAIgASgDIlcKGkV4cG9ydEF1ZGl0VG9CdWNrZXRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAyABKAMigQEKG0V4cG9ydEF1ZGl0VG9CdWNrZXRSZXNwb25zZRItCghwcm9ncmVzcxgBIAEoCzIZLnNsdWljZS52MS5FeHBvcnRQcm9ncmVzc0gAEigKBmV4cG9ydBgCIAEoCzIWLnNsdWljZS52MS5BdWRpdEV4cG9ydEgAQgkKB2NvbnRlbnQi1AEKC0F1ZGl0RXhwb3J0Eg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAkSCwoDdXJsGAMgASgJEjMKD3VybF9leHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNpemVfYnl0ZXMYBiABKAMSIQoDZW5kGAcgASgLMhQuc2x1aWNlLnYxLkV4cG9ydEVuZDLSAwoMQXVkaXRTZXJ2aWNlEowBChBMaXN0QXVkaXRFbnRyaWVzEiIuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXMShgEKC0V4cG9ydEF1ZGl0Eh0uc2x1aWNlLnYxLkV4cG9ydEF1ZGl0UmVxdWVzdBoeLnNsdWljZS52MS5FeHBvcnRBdWRpdFJlc3BvbnNlIjaC0+STAjASLi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2F1ZGl0RW50cmllczpleHBvcnQwARKpAQoTRXhwb3J0QXVkaXRUb0J1Y2tldBIlLnNsdWljZS52MS5FeHBvcnRBdWRpdFRvQnVja2V0UmVxdWVzdBomLnNsdWljZS52MS5FeHBvcnRBdWRpdFRvQnVja2V0UmVzcG9uc2UiQYLT5JMCOzoBKiI2L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vYXVkaXRFbnRyaWVzOmV4cG9ydFRvQnVja2V0MAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIpcFCgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEhUKCHRyYWNlX2lkGBggASgJSAOIAQESDQoFdGltZXMYDSABKAMSDQoFYWN0b3IYDiABKAkSDwoHc2Vzc2lvbhgPIAEoCRIPCgdhZGRyZXNzGBAgASgJEgwKBHBhdGgYESABKAkSEwoLc291cmNlX3BhdGgYEiABKAkSFAoMZGF0YV9zdWJqZWN0GBMgASgJEicKBmJlZm9yZRgUIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYFSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBmVyYXNlZBgWIAEoCBIuCgpmaXJzdF90aW1lGBcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgVwcm9vZhgeIAEoCzIVLnNsdWljZS52MS5BdWRpdFByb29mQg4KDF9yZXNvdXJjZV9pZEILCglfdG9rZW5faWRCDQoLX3JlcXVlc3RfaWRCCwoJX3RyYWNlX2lkImMKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWwoYTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlEiYKB2VudHJpZXMYASADKAsyFS5zbHVpY2UudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidgoKQXVkaXRQcm9vZhIMCgRzYWx0GAEgASgMEhQKDHB1YmxpY19ieXRlcxgCIAEoDBIVCg1wZXJzb25hbF9oYXNoGAMgASgMEhUKDXBlcnNvbmFsX3NhbHQYBCABKAwSFgoOcGVyc29uYWxfYnl0ZXMYBSABKAwiPAoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRINCgVlbnRyeRgCIAEoCSJVChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhIKCnRsb2dfcHJvb2YYASABKAkSJAoFcHJvb2YYAiABKAsyFS5zbHVpY2UudjEuQXVkaXRQcm9vZiJPChJFeHBvcnRBdWRpdFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoAyKcAQoTRXhwb3J0QXVkaXRSZXNwb25zZRImCgVlbnRyeRgBIAEoCzIVLnNsdWljZS52MS5BdWRpdEVudHJ5SAASLQoIcHJvZ3Jlc3MYAiABKAsyGS5zbHVpY2UudjEuRXhwb3J0UHJvZ3Jlc3NIABIjCgNlbmQYAyABKAsyFC5zbHVpY2UudjEuRXhwb3J0RW5kSABCCQoHY29udGVudCIxCg5FeHBvcnRQcm9ncmVzcxIQCghzZXF1ZW5jZRgBIAEoAxINCgVjb3VudBgCIAEoAyIxCglFeHBvcnRFbmQSDQoFY291bnQYASABKAMSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoAyJXChpFeHBvcnRBdWRpdFRvQnVja2V0UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAMgASgDIoEBChtFeHBvcnRBdWRpdFRvQnVja2V0UmVzcG9uc2USLQoIcHJvZ3Jlc3MYASABKAsyGS5zbHVpY2UudjEuRXhwb3J0UHJvZ3Jlc3NIABIoCgZleHBvcnQYAiABKAsyFi5zbHVpY2UudjEuQXVkaXRFeHBvcnRIAEIJCgdjb250ZW50ItQBCgtBdWRpdEV4cG9ydBIOCgZidWNrZXQYASABKAkSCwoDa2V5GAIgASgJEgsKA3VybBgDIAEoCRIzCg91cmxfZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAYgASgDEiEKA2VuZBgHIAEoCzIULnNsdWljZS52MS5FeHBvcnRFbmQy+wQKDEF1ZGl0U2VydmljZRKMAQoQTGlzdEF1ZGl0RW50cmllcxIiLnNsdWljZS52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBojLnNsdWljZS52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiL4LT5JMCKRInL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vYXVkaXRFbnRyaWVzEqYBChFHZXRJbmNsdXNpb25Qcm9vZhIjLnNsdWljZS52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJC5zbHVpY2UudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXNwb25zZSJGgtPkkwJAEj4vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXMve2VudHJ5fS9pbmNsdXNpb25Qcm9vZhKGAQoLRXhwb3J0QXVkaXQSHS5zbHVpY2UudjEuRXhwb3J0QXVkaXRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkV4cG9ydEF1ZGl0UmVzcG9uc2UiNoLT5JMCMBIuL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vYXVkaXRFbnRyaWVzOmV4cG9ydDABEqkBChNFeHBvcnRBdWRpdFRvQnVja2V0EiUuc2x1aWNlLnYxLkV4cG9ydEF1ZGl0VG9CdWNrZXRSZXF1ZXN0GiYuc2x1aWNlLnYxLkV4cG9ydEF1ZGl0VG9CdWNrZXRSZXNwb25zZSJBgtPkkwI7OgEqIjYvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXM6ZXhwb3J0VG9CdWNrZXQwAWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One thing that was done.
@@ -190,6 +190,13 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
    * @generated from field: google.protobuf.Timestamp first_time = 23;
    */
   firstTime?: Timestamp | undefined;
+
+  /**
+   * What proves the entry by the audit log. Only exports have it, of entries that are in the log.
+   *
+   * @generated from field: sluice.v1.AuditProof proof = 30;
+   */
+  proof?: AuditProof | undefined;
 };
 
 /**
@@ -271,6 +278,113 @@ export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse
   messageDesc(file_sluice_v1_audit_service, 2);
 
 /**
+ * What an entry of the audit log is made of: SHA-256(salt || public_bytes || personal_hash) has 32 bytes, and lies in the log at the place
+ * sequence - 1.
+ *
+ * @generated from message sluice.v1.AuditProof
+ */
+export type AuditProof = Message<"sluice.v1.AuditProof"> & {
+  /**
+   * 16 random bytes.
+   *
+   * @generated from field: bytes salt = 1;
+   */
+  salt: Uint8Array;
+
+  /**
+   * JSON of what is not about a person, as docs/audit.md lists it. Keep it as it is: other spaces make another hash.
+   *
+   * @generated from field: bytes public_bytes = 2;
+   */
+  publicBytes: Uint8Array;
+
+  /**
+   * SHA-256(personal_salt || personal_bytes); 32 zero bytes where these had been erased before the entry came into the log.
+   *
+   * @generated from field: bytes personal_hash = 3;
+   */
+  personalHash: Uint8Array;
+
+  /**
+   * 16 random bytes; empty when the personal part is erased, or the caller may not see all of it.
+   *
+   * @generated from field: bytes personal_salt = 4;
+   */
+  personalSalt: Uint8Array;
+
+  /**
+   * JSON of what may be about a person; empty likewise.
+   *
+   * @generated from field: bytes personal_bytes = 5;
+   */
+  personalBytes: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.AuditProof.
+ * Use `create(AuditProofSchema)` to create a new message.
+ */
+export const AuditProofSchema: GenMessage<AuditProof> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 3);
+
+/**
+ * Request of GetInclusionProof.
+ *
+ * @generated from message sluice.v1.GetInclusionProofRequest
+ */
+export type GetInclusionProofRequest = Message<"sluice.v1.GetInclusionProofRequest"> & {
+  /**
+   * Name of the namespace.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The entry_id of the entry, or its sequence.
+   *
+   * @generated from field: string entry = 2;
+   */
+  entry: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetInclusionProofRequest.
+ * Use `create(GetInclusionProofRequestSchema)` to create a new message.
+ */
+export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 4);
+
+/**
+ * Response of GetInclusionProof.
+ *
+ * @generated from message sluice.v1.GetInclusionProofResponse
+ */
+export type GetInclusionProofResponse = Message<"sluice.v1.GetInclusionProofResponse"> & {
+  /**
+   * Proof of inclusion in the form of https://c2sp.org/tlog-proof: the index of the entry, the hashes up to the root, and the signed
+   * checkpoint.
+   *
+   * @generated from field: string tlog_proof = 1;
+   */
+  tlogProof: string;
+
+  /**
+   * What the entry of the log is made of.
+   *
+   * @generated from field: sluice.v1.AuditProof proof = 2;
+   */
+  proof?: AuditProof | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.GetInclusionProofResponse.
+ * Use `create(GetInclusionProofResponseSchema)` to create a new message.
+ */
+export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_audit_service, 5);
+
+/**
  * Request of ExportAudit.
  *
  * @generated from message sluice.v1.ExportAuditRequest
@@ -304,7 +418,7 @@ export type ExportAuditRequest = Message<"sluice.v1.ExportAuditRequest"> & {
  * Use `create(ExportAuditRequestSchema)` to create a new message.
  */
 export const ExportAuditRequestSchema: GenMessage<ExportAuditRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 3);
+  messageDesc(file_sluice_v1_audit_service, 6);
 
 /**
  * Server message of ExportAudit.
@@ -349,7 +463,7 @@ export type ExportAuditResponse = Message<"sluice.v1.ExportAuditResponse"> & {
  * Use `create(ExportAuditResponseSchema)` to create a new message.
  */
 export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 4);
+  messageDesc(file_sluice_v1_audit_service, 7);
 
 /**
  * How far an export has come.
@@ -377,7 +491,7 @@ export type ExportProgress = Message<"sluice.v1.ExportProgress"> & {
  * Use `create(ExportProgressSchema)` to create a new message.
  */
 export const ExportProgressSchema: GenMessage<ExportProgress> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 5);
+  messageDesc(file_sluice_v1_audit_service, 8);
 
 /**
  * The end of a complete export.
@@ -405,7 +519,7 @@ export type ExportEnd = Message<"sluice.v1.ExportEnd"> & {
  * Use `create(ExportEndSchema)` to create a new message.
  */
 export const ExportEndSchema: GenMessage<ExportEnd> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 6);
+  messageDesc(file_sluice_v1_audit_service, 9);
 
 /**
  * Request of ExportAuditToBucket.
@@ -440,7 +554,7 @@ export type ExportAuditToBucketRequest = Message<"sluice.v1.ExportAuditToBucketR
  * Use `create(ExportAuditToBucketRequestSchema)` to create a new message.
  */
 export const ExportAuditToBucketRequestSchema: GenMessage<ExportAuditToBucketRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 7);
+  messageDesc(file_sluice_v1_audit_service, 10);
 
 /**
  * Server message of ExportAuditToBucket.
@@ -477,7 +591,7 @@ export type ExportAuditToBucketResponse = Message<"sluice.v1.ExportAuditToBucket
  * Use `create(ExportAuditToBucketResponseSchema)` to create a new message.
  */
 export const ExportAuditToBucketResponseSchema: GenMessage<ExportAuditToBucketResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 8);
+  messageDesc(file_sluice_v1_audit_service, 11);
 
 /**
  * An object with exported entries.
@@ -540,7 +654,7 @@ export type AuditExport = Message<"sluice.v1.AuditExport"> & {
  * Use `create(AuditExportSchema)` to create a new message.
  */
 export const AuditExportSchema: GenMessage<AuditExport> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 9);
+  messageDesc(file_sluice_v1_audit_service, 12);
 
 /**
  * Shows what was done in a namespace, and by whom. docs/access.md tells which role each method needs.
@@ -558,6 +672,18 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditEntriesRequestSchema;
     output: typeof ListAuditEntriesResponseSchema;
+  },
+  /**
+   * Proves by the published audit log what an entry said, to anybody who has the public key of the log. An entry is in the log some
+   * seconds after its call: until then the answer is UNAVAILABLE / AUDIT_ENTRY_UNPUBLISHED. Where the service publishes no log it is
+   * FAILED_PRECONDITION / AUDIT_LOG_OFF.
+   *
+   * @generated from rpc sluice.v1.AuditService.GetInclusionProof
+   */
+  getInclusionProof: {
+    methodKind: "unary";
+    input: typeof GetInclusionProofRequestSchema;
+    output: typeof GetInclusionProofResponseSchema;
   },
   /**
    * Sends the entries that there are when the call begins, the oldest first, each in a message of its own; an auditor sees those of

@@ -57,6 +57,7 @@ export const METHOD_RULES = {
   listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
 
   listAuditEntries: [need("auditor", "list")],
+  getInclusionProof: [need("auditor", "list")],
 
   // A subscription tells events to somebody outside, whatever the right to the files is.
   createSubscription: [need("admin", "namespace")],

@@ -1,3 +1,5 @@
+import type { LeafParts } from "../log/log-leaves.ts";
+
 /** What an entry is about. */
 export interface Resource {
   kind: "file" | "upload" | "link" | "upload-token" | "namespace" | "subscription" | "prefix" | "service";
@@ -47,4 +49,6 @@ export interface JournalEntry {
   times: number;
   /** Undefined once it is erased. */
   personal: PersonalPart | undefined;
+  /** What proves it by the audit log; undefined where nobody has asked for that, and where it is not in the log. */
+  proof?: LeafParts | undefined;
 }

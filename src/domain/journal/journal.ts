@@ -13,9 +13,10 @@ export interface JournalRelay {
   makePartitions(): Promise<number>;
   /**
    * Removes the months of entries that ended longer than `keptDays` ago, 30 at least, and returns how many those were. A month
-   * with an entry that has no number stays, and so does one that somebody uses at the moment: a later call removes it.
+   * with an entry that has no number stays, and so do one that somebody uses at the moment and, with `onlyPublished`, one with an
+   * entry that the audit log's checkpoint does not have: a later call removes it.
    */
-  dropPartitions(options: { keptDays: number }): Promise<number>;
+  dropPartitions(options: { keptDays: number; onlyPublished?: boolean }): Promise<number>;
 }
 
 /** The numbered entries. */

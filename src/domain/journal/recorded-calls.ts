@@ -54,6 +54,7 @@ export const RECORDED_CALLS = {
   setGrants: "failures",
 
   listAuditEntries: "each",
+  getInclusionProof: "summed",
   exportAudit: "each",
   exportAuditToBucket: "each",
   exportDataSubject: "each",

@@ -16,8 +16,11 @@ export function createJournalRelay(pool: DatabasePool, limits: Partial<BorderLim
   const relay: JournalRelay = {
     numberNew: () => countPatiently(pool, sql.fragment`journal_number_new()`),
     makePartitions: () => countPatiently(pool, sql.fragment`journal_make_partitions(${MONTHS_AHEAD})`),
-    dropPartitions: ({ keptDays }) =>
-      countPatiently(pool, sql.fragment`journal_drop_partitions(make_interval(days => ${keptDays}::integer))`),
+    dropPartitions: ({ keptDays, onlyPublished = false }) =>
+      countPatiently(
+        pool,
+        sql.fragment`journal_drop_partitions(make_interval(days => ${keptDays}::integer), ${onlyPublished})`,
+      ),
   };
   return atBorder<JournalRelay>(relay, { deadlineMs: NUMBERING_MAX_MS, ...limits });
 }

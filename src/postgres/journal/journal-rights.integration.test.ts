@@ -16,9 +16,12 @@ import { createCommitMarks } from "./commit-marks.ts";
 import { createJournal } from "./journal.ts";
 import { createJournalRelay } from "./journal-relay.ts";
 import { createJournalWriter } from "./journal-writer.ts";
+import { createLogLeaves } from "./log-leaves.ts";
 
 const ROLE = `sluice_service_${process.pid}`;
 const KEPT = { keptDays: 400 };
+/** A column of the tables that have no namespace. */
+const COLUMNS: Readonly<Record<string, string>> = { journal_look: "last_sequence", journal_leaf: "public_bytes" };
 
 describe("the rights and the life of the journal's entries", () => {
   let database: TestDatabase;
@@ -41,7 +44,7 @@ describe("the rights and the life of the journal's entries", () => {
   /** Makes the partitions of a month that is long over, with an entry in it. */
   const makeOldMonth = async (month: string) => {
     const from = `${month.replace("_", "-")}-01T00:00:00Z`;
-    for (const table of ["journal_entry", "journal_personal", "journal_number"]) {
+    for (const table of ["journal_entry", "journal_personal", "journal_number", "journal_leaf"]) {
       await owner.query(`
         CREATE TABLE ${table}_${month} PARTITION OF ${table}
         FOR VALUES FROM ('${from}') TO ('${from}'::timestamptz + interval '31 days')`);
@@ -123,10 +126,14 @@ describe("the rights and the life of the journal's entries", () => {
     });
 
     it("are not enough to change, delete or hide an entry, nor its number", async () => {
+      const leaves = createLogLeaves(pools.commands);
       await createJournalWriter(pools.journal).enter([sampleEntry()]);
+      await createJournalRelay(pools.commands).numberNew();
+      await leaves.begin();
+      expect((await leaves.seal({ limit: 10 })).sealed).to.equal(1);
       const [month] = await readMonths();
-      for (const table of ["journal_entry", "journal_personal", "journal_number", "journal_look"]) {
-        const column = table === "journal_look" ? "last_sequence" : "namespace";
+      for (const table of ["journal_entry", "journal_personal", "journal_number", "journal_leaf", "journal_look"]) {
+        const column = COLUMNS[table] ?? "namespace";
         const names = table === "journal_look" ? [table] : [table, `${table}_${month}`];
         for (const name of names) {
           for (const statement of [
@@ -183,6 +190,22 @@ describe("the rights and the life of the journal's entries", () => {
         sql.unsafe`SELECT relname FROM pg_class WHERE relname LIKE 'journal%2024%'`,
       );
       expect(left).to.deep.equal([]);
+    });
+
+    it("end once they are published, where a log is", async () => {
+      const relay = createJournalRelay(pools.commands);
+      const leaves = createLogLeaves(pools.commands);
+      const published = { ...KEPT, onlyPublished: true };
+      await relay.numberNew();
+      await leaves.begin();
+      await leaves.seal({ limit: 10 });
+      expect(await relay.dropPartitions(published)).to.equal(0);
+      await leaves.notePublished(1);
+      expect(await relay.dropPartitions(published)).to.equal(1);
+      await leaves.notePublished(2);
+      expect(await relay.dropPartitions(published)).to.equal(1);
+      expect(await leaves.state()).to.deep.include({ published: 2, droppedThrough: 2 });
+      expect(await leaves.seal({ limit: 10 })).to.deep.equal({ sealed: 0, through: 2 });
     });
 
     it("leave the number behind which cursors are good, and the relay's last looks", async () => {

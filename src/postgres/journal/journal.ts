@@ -7,6 +7,7 @@ import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { compileEntryFilter } from "./compile-entry-filter.ts";
+import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
 /** An entry with its number and its personal part, as `entryColumns` selects it. */
 export const entryRow = z.object({
@@ -49,6 +50,7 @@ const withEntries = sql.fragment`
 /** Entries that one page reads: where few match, the page comes back short instead of late. */
 export const ENTRIES_SCANNED_MAX = 20_000;
 
+const provenRow = entryRow.extend(leafPartsRow.shape);
 const sequenceRow = z.object({ sequence: z.int() });
 const lastRow = z.object({ last_sequence: z.int() });
 
@@ -106,12 +108,13 @@ async function readMatching(
     SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
     WHERE n.namespace = ${namespace} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
     ORDER BY n.sequence LIMIT ${limit}`;
-  const rows = await pool.any(sql.type(entryRow)`
-    SELECT ${entryColumns} FROM (${scanned}) n ${withinScope(scope)} WHERE ${isWanted(scope, filter)}
-    ORDER BY n.sequence`);
+  const rows = await pool.any(sql.type(provenRow)`
+    SELECT ${entryColumns}, ${leafPartsColumns} FROM (${scanned}) n ${withinScope(scope)}
+    LEFT JOIN journal_leaf l ON l.entry_time = n.entry_time AND l.entry_id = n.entry_id
+    WHERE ${isWanted(scope, filter)} ORDER BY n.sequence`);
   const last = await pool.maybeOneFirst(sql.type(sequenceRow)`
     SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET ${limit - 1} LIMIT 1`);
-  return { entries: rows.map(toEntry), through: last ?? through };
+  return { entries: rows.map((row) => ({ ...toEntry(row), proof: toLeafParts(row) })), through: last ?? through };
 }
 
 /** Which entries `withinScope` shows and the filter wants. An entry without a path is of the whole namespace's scope alone. */
@@ -131,7 +134,9 @@ function withinScope(scope: PathScope): SqlFragment {
     JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
     LEFT JOIN LATERAL (
       SELECT w.actor, w.session, w.address, ${show(sql.fragment`w.path`)} AS path,
-        ${show(sql.fragment`w.source_path`)} AS source_path, w.data_subject, w.before, w.after
+        ${show(sql.fragment`w.source_path`)} AS source_path, w.data_subject, w.before, w.after, w.salt,
+        CASE WHEN (${show(sql.fragment`w.path`)}, ${show(sql.fragment`w.source_path`)}) = (w.path, w.source_path)
+          THEN w.hashed_bytes END AS hashed_bytes
       FROM journal_personal w WHERE w.entry_time = n.entry_time AND w.entry_id = n.entry_id
     ) p ON true`;
 }

@@ -34,6 +34,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   CopyFile: { parameters: FILE, body: { targetPath: "docs/copy.txt" } },
   CreateDownloadUrl: { parameters: FILE, body: { lifetime: "60s" } },
   CreateLink: { parameters: NAMESPACE, body: { path: FILE.path, lifetime: "3600s", maxUses: 10 } },
+  GetInclusionProof: { parameters: { ...NAMESPACE, entry: "1" } },
   ListAuditEntries: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
   ExportAudit: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
   ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },

@@ -3,12 +3,15 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type AuditEntry,
   AuditEntrySchema,
+  type AuditProof,
+  AuditProofSchema,
   type ExportAuditResponse,
   ExportAuditResponseSchema,
   type ExportAuditToBucketResponse,
   ExportAuditToBucketResponseSchema,
 } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
+import type { LeafParts } from "../../domain/log/log-leaves.ts";
 import type { ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
 import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
 
@@ -23,6 +26,7 @@ export function toEntryMessage({
   requestId,
   tokenId,
   traceId,
+  proof,
   ...entry
 }: JournalEntry): AuditEntry {
   const { before, after, ...known } = personal ?? {};
@@ -43,6 +47,15 @@ export function toEntryMessage({
     ...(before !== undefined && { before: before as JsonObject }),
     ...(after !== undefined && { after: after as JsonObject }),
     erased: personal === undefined,
+    ...(proof !== undefined && { proof: toProofMessage(proof) }),
+  });
+}
+
+/** What proves an entry, as the API shows it. */
+export function toProofMessage({ salt, publicBytes, personalHash, personal }: LeafParts): AuditProof {
+  return create(AuditProofSchema, {
+    ...{ salt, publicBytes, personalHash },
+    ...(personal !== undefined && { personalSalt: personal.salt, personalBytes: personal.bytes }),
   });
 }
 

@@ -1,12 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { type AuditService, ListAuditEntriesResponseSchema } from "../../../gen/sluice/v1/audit_service_pb.ts";
+import {
+  type AuditService,
+  GetInclusionProofResponseSchema,
+  ListAuditEntriesResponseSchema,
+} from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import type { ExportAuditRequest, ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
 import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
+import type { GetInclusionProofRequest, InclusionProof } from "../../queries/audit/get-inclusion-proof.ts";
 import type { ListAuditEntriesRequest } from "../../queries/audit/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
-import { toBucketExportMessage, toEntryMessage, toExportMessage } from "../messages/audit-message.ts";
+import { toBucketExportMessage, toEntryMessage, toExportMessage, toProofMessage } from "../messages/audit-message.ts";
 import { fromInt64 } from "../messages/int64.ts";
 
 /** The functions that AuditService calls. */
@@ -15,6 +20,7 @@ export interface AuditFunctions {
     request: ListAuditEntriesRequest,
     options: CallOptions,
   ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
+  getInclusionProof(request: GetInclusionProofRequest, options: CallOptions): Promise<InclusionProof>;
   exportAudit(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportMessage>;
   exportAuditToBucket(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportProgress | AuditExport>;
 }
@@ -26,6 +32,10 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       const request = { namespace, filter, pageSize, pageToken };
       const { entries, nextPageToken } = await functions.listAuditEntries(request, toCallOptions(context));
       return create(ListAuditEntriesResponseSchema, { entries: entries.map(toEntryMessage), nextPageToken });
+    },
+    getInclusionProof: async ({ namespace, entry }, context) => {
+      const { tlogProof, leaf } = await functions.getInclusionProof({ namespace, entry }, toCallOptions(context));
+      return create(GetInclusionProofResponseSchema, { tlogProof, proof: toProofMessage(leaf) });
     },
     async *exportAudit(request, context) {
       for await (const message of functions.exportAudit(fromExportRequest(request), toCallOptions(context)))

@@ -74,6 +74,21 @@ export const TOOLS = {
     install: "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3",
     askVersion: askGoProgram("github.com/fullstorydev/grpcurl"),
   },
+  fsck: {
+    name: "fsck",
+    version: "1.0.4",
+    variable: "SLUICE_TEST_FSCK",
+    cached: "fsck-v1.0.4/bin",
+    install: "go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4",
+    askVersion: askGoProgram("github.com/transparency-dev/tessera"),
+  },
+  tlogJudge: {
+    name: "tlog-judge",
+    version: "0.43.0",
+    cached: "tlog-judge-v0.43.0/bin",
+    install: "go build in src/testing/judges/tlog, as .ci/run does",
+    askVersion: askGoProgram("golang.org/x/mod", "dep"),
+  },
   maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
   terraform: {
     name: "terraform",
@@ -117,10 +132,13 @@ function askPythonFor(distribution: string): Tool["askVersion"] {
   };
 }
 
-/** `go install` tells a program nothing, but the Go linker writes the module's version into it: https://pkg.go.dev/debug/buildinfo */
-function askGoProgram(module: string): Tool["askVersion"] {
+/**
+ * `go install` tells a program nothing, but the Go linker writes the versions of its module and of those that this is made of into it:
+ * https://pkg.go.dev/debug/buildinfo
+ */
+function askGoProgram(module: string, kind: "mod" | "dep" = "mod"): Tool["askVersion"] {
   return async (program) => {
-    const mark = `\nmod\t${module}\tv`;
+    const mark = `\n${kind}\t${module}\tv`;
     const bytes = await readFile(program);
     const at = bytes.indexOf(mark);
     if (at >= 0) return bytes.toString("latin1", at + mark.length, at + mark.length + 20);

@@ -67,12 +67,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
-      journal: [".", "access", "filter", "namespaces"],
+      journal: [".", "access", "filter", "log", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
       uploads: [".", "files"],
       privacy: [".", "files", "links", "uploads", "journal"],
+      log: [],
       subscriptions: [".", "journal", "limits"],
     },
   },
@@ -240,7 +241,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "pino-pretty",
     ],
   },
-  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [] } },
+  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
   // Sends events to those who receive them: webhooks, and buses of EventBridge.
   receivers: {
     imports: ["domain"],
@@ -271,6 +272,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "jobs/reconcile/reconcile-storage.ts",
       "domain/crc32.ts",
       "domain/errors.ts",
+      // Whoever verifies the audit log needs no service for it.
+      ...["domain/log/fork.ts", "domain/log/signed-note.ts", "domain/log/log-store.ts"],
+      ...["journal/log/verify-log.ts", "journal/log/verify-export.ts"],
       // The doctor compares what is configured with what the database keeps.
       "domain/namespaces/refusals.ts",
     ],
@@ -289,7 +293,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "node:stream",
       ],
       // Files of grants are YAML.
-      ...["node:timers", "node:tls", "node:url", "node:util", "node:v8", "node:zlib", "yaml"],
+      ...["node:readline", "node:timers", "node:tls", "node:url", "node:util", "node:v8", "node:zlib", "yaml"],
     ],
     gen: "types",
   },
@@ -318,13 +322,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
   "connect-deliveries.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
+  "connect-audit-log.ts": { imports: SERVER_ROOMS, packages: [] },
   "connect-service.ts": {
-    imports: [...SERVER_ROOMS, "connect-database.ts", "connect-deliveries.ts"],
+    imports: [...SERVER_ROOMS, "connect-audit-log.ts", "connect-database.ts", "connect-deliveries.ts"],
     packages: ["node:*", "pino"],
   },
   config: {
     imports: [
       ...["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+      "domain/log/signed-note.ts",
       "domain/subscriptions/reachable-addresses.ts",
     ],
     packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
