@@ -236,6 +236,9 @@ CREATE INDEX upload_uncleaned ON upload (namespace, state_time, upload_id)
 CREATE INDEX upload_failed ON upload (namespace, upload_id)
   WHERE failure_reason IS NOT NULL AND state IN ('completing', 'assembled');
 
+-- Whoever must find all that is kept of somebody needs these, too.
+CREATE INDEX upload_data_subject ON upload (namespace, data_subject, upload_id) WHERE data_subject <> '';
+
 -- How many uploads each upload token has created. A row comes with the first of them, and goes once the token has expired.
 CREATE TABLE upload_token (
   token_id uuid PRIMARY KEY,
@@ -360,7 +363,7 @@ CREATE INDEX file_by_size ON file (namespace, size_bytes, file_id) WHERE superse
 CREATE INDEX file_superseded_path ON file (namespace, path, generation)
   WHERE supersede_time IS NOT NULL AND purge_state IS NULL;
 -- Of superseded generations too: whoever must find all that is kept of somebody needs those.
-CREATE INDEX file_data_subject ON file (namespace, data_subject) WHERE data_subject <> '';
+CREATE INDEX file_data_subject ON file (namespace, data_subject, file_id) WHERE data_subject <> '';
 
 -- Each word with the span of 16,384 s in which the file was created, as five hexadecimal digits: 'report@1a9f3'. An index of
 -- words alone gathers all files of the commonest words before it gives the first; of these, one gathers those of a span. A

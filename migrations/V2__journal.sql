@@ -41,6 +41,8 @@ CREATE TABLE journal_entry (
   PRIMARY KEY (entry_time, entry_id)
 ) PARTITION BY RANGE (entry_time);
 CREATE INDEX journal_entry_xid ON journal_entry (xid);
+-- Whoever erases a person finds the entries by what they are about.
+CREATE INDEX journal_entry_resource ON journal_entry (namespace, resource_id) WHERE resource_id IS NOT NULL;
 
 -- What may be about a person. Only from here something is ever deleted; the salt keeps anybody from guessing what it was.
 CREATE TABLE journal_personal (
@@ -73,6 +75,9 @@ $$;
 CREATE TRIGGER journal_keep_hashed_bytes BEFORE INSERT ON journal_personal
   FOR EACH ROW WHEN (NEW.hashed_bytes IS NULL) EXECUTE FUNCTION journal_keep_hashed_bytes();
 CREATE INDEX journal_personal_data_subject ON journal_personal (namespace, data_subject) WHERE data_subject <> '';
+-- Entries that say that a file was about somebody until then.
+CREATE INDEX journal_personal_former_subject ON journal_personal (namespace, (before ->> 'data_subject'))
+  WHERE before ->> 'data_subject' <> '';
 
 -- The order of the entries. A number is given once, and never taken back.
 CREATE TABLE journal_number (
@@ -354,9 +359,85 @@ BEGIN
 END
 $$;
 
+-- Erasures of people. The row of one that has ended says no name.
+CREATE TABLE erasure (
+  namespace text COLLATE "C" NOT NULL,
+  erasure_id uuid NOT NULL,
+  -- Who asked for it, and by which request: the same request again is the same erasure.
+  principal text COLLATE "C" NOT NULL,
+  token_kind text NOT NULL,
+  request_id uuid NOT NULL,
+  -- Whom it is about, until it has ended; empty of one that is done again after a restore, which goes by ids.
+  data_subject text COLLATE "C" NOT NULL,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  end_time timestamptz,
+  -- What has become of it.
+  files_erased bigint NOT NULL DEFAULT 0,
+  uploads_erased bigint NOT NULL DEFAULT 0,
+  links_erased bigint NOT NULL DEFAULT 0,
+  entries_redacted bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (namespace, erasure_id),
+  UNIQUE (namespace, principal, request_id),
+  CHECK (end_time IS NULL OR data_subject = '')
+);
+CREATE INDEX erasure_end_time ON erasure (namespace, end_time);
+
+-- What an erasure has found, by ids alone. 'held': a legal hold or storage keeps the bytes, and so the file stays.
+CREATE TABLE erasure_resource (
+  namespace text COLLATE "C" NOT NULL,
+  erasure_id uuid NOT NULL,
+  resource_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('file', 'upload', 'link')),
+  state text NOT NULL DEFAULT 'found' CHECK (state IN ('found', 'held', 'erased')),
+  PRIMARY KEY (namespace, erasure_id, resource_id),
+  FOREIGN KEY (namespace, erasure_id) REFERENCES erasure (namespace, erasure_id)
+);
+
+-- Deletes the personal parts of at most 1,000 entries for an erasure that runs, or that ended within the hour: entries of reads are written
+-- late. It enters which entries those were, and the service's role deletes none in any other way, so no entry loses its part without
+-- another that says so. Returns how many had one.
+CREATE FUNCTION journal_erase(owner text, erasing uuid, times timestamptz[], ids uuid[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  gone uuid[];
+BEGIN
+  PERFORM FROM erasure e WHERE e.namespace = owner AND e.erasure_id = erasing
+    AND (e.end_time IS NULL OR e.end_time > now() - interval '1 hour') FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'journal_erase needs an erasure that runs in namespace %, and % is none', owner, erasing;
+  END IF;
+  IF cardinality(ids) > 1000 OR cardinality(ids) <> cardinality(times) THEN
+    RAISE EXCEPTION 'journal_erase takes at most 1000 entries, each with its time';
+  END IF;
+  WITH deleted AS (
+    DELETE FROM journal_personal p USING unnest(times, ids) AS g (entry_time, entry_id)
+    WHERE p.entry_time = g.entry_time AND p.entry_id = g.entry_id AND p.namespace = owner
+    RETURNING p.entry_id
+  )
+  SELECT array_agg(d.entry_id ORDER BY d.entry_id) INTO gone FROM deleted d;
+  IF gone IS NULL THEN RETURN 0; END IF;
+  WITH entered AS (
+    INSERT INTO journal_entry (namespace, action, outcome, resource_kind, token_kind)
+    VALUES (owner, 'RedactEntries', 'done', 'namespace', 'service')
+    RETURNING entry_id, entry_time
+  )
+  INSERT INTO journal_personal (entry_id, entry_time, namespace, actor, after)
+  SELECT e.entry_id, e.entry_time, owner, 'service', jsonb_build_object('erasure_id', erasing, 'entry_ids', to_jsonb(gone))
+  FROM entered e;
+  UPDATE erasure e SET entries_redacted = e.entries_redacted + cardinality(gone)
+  WHERE e.namespace = owner AND e.erasure_id = erasing;
+  RETURN cardinality(gone);
+END
+$$;
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION journal_erase(text, uuid, timestamptz[], uuid[]) SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
 -- Gives a role what the service needs, and no more: it can neither change nor delete entries, nor any table's form. Partitions have
 -- no rights of their own: who writes into the journal does so by its tables.
-REVOKE EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions, journal_erase FROM PUBLIC;
 CREATE FUNCTION grant_to_service(service_role text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   schema text := current_schema();
@@ -364,7 +445,7 @@ DECLARE
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, service_role);
   EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %I', schema, service_role);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions TO %I', service_role);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION journal_make_partitions, journal_drop_partitions, journal_erase TO %I', service_role);
   FOR relation IN
     SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = schema::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition

@@ -65,7 +65,8 @@ export interface AppOptions extends SharedWithWorkers {
 /** The part of the API that works with the database. */
 type BoundApi = Pick<
   ApiOptions,
-  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit" | "markCommit"
+  | ("uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit")
+  | ("privacy" | "markCommit")
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -286,6 +287,7 @@ function createUnconnectedFunctions() {
     events: refuseAll<ApiOptions["events"]>(),
     subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
+    privacy: refuseAll<ApiOptions["privacy"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

@@ -14,6 +14,8 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
+import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
 import { deleteSubscription } from "./commands/subscriptions/delete-subscription.ts";
 import { redeliverEvents } from "./commands/subscriptions/redeliver-events.ts";
@@ -62,6 +64,7 @@ import { recordCalls } from "./rpc/record-calls.ts";
 import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
+import type { PrivacyFunctions } from "./rpc/services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
@@ -141,6 +144,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     events: bindEvents(service),
     subscriptions: bindSubscriptions(service),
     audit: bindAudit(service, limiters),
+    privacy: bindPrivacy(service, commands),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -179,6 +183,16 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     },
   };
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
+}
+
+function bindPrivacy(
+  { subjects, erasing, access: { namespaces } }: ConnectedService,
+  signing: Omit<Parameters<typeof exportDataSubject>[0], "subjects">,
+): PrivacyFunctions {
+  return {
+    exportDataSubject: (request) => exportDataSubject({ ...signing, subjects }, request),
+    eraseDataSubject: (request, options) => eraseDataSubject({ ...erasing, namespaces }, request, options),
+  };
 }
 
 function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {

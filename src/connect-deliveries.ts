@@ -5,16 +5,16 @@ import type { Config } from "./config/config.ts";
 import { formatCursor } from "./domain/journal/event-log.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { Delivery, EventSender } from "./domain/subscriptions/delivery.ts";
-import type { DeliveryLanes, Lane } from "./domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease, DeliveryLeases } from "./domain/subscriptions/delivery-leases.ts";
 import { DELIVERY_PACE } from "./domain/subscriptions/judge-failure.ts";
 import { type ReceiverPolicy, toBusRegion } from "./domain/subscriptions/parse-receiver.ts";
 import { createReach } from "./domain/subscriptions/reachable-addresses.ts";
 import { type SecretSealer, WEBHOOK_PURPOSE } from "./domain/subscriptions/webhook-secret.ts";
+import type { FollowedPlace } from "./journal/deliveries/deliver-events.ts";
 import { DELIVERER_LIMITS, Deliverer } from "./journal/deliveries/deliverer.ts";
-import type { FollowedPlace } from "./journal/deliveries/run-lane.ts";
 import { createEventLog } from "./postgres/journal/event-log.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
-import { createDeliveryLanes } from "./postgres/subscriptions/delivery-lanes.ts";
+import { createDeliveryLeases } from "./postgres/subscriptions/delivery-leases.ts";
 import { createSubscriptionRepository } from "./postgres/subscriptions/subscription-repository.ts";
 import { parseCursor } from "./queries/events/event-cursor.ts";
 import { EventFeed, FEED_LIMITS, type FeedLimits } from "./queries/events/event-feed.ts";
@@ -27,12 +27,12 @@ import { createWebhookSender } from "./receivers/webhook-sender.ts";
 import { toDelivery } from "./rest/event-json.ts";
 
 /**
- * Lanes follow the events as callers do who watch, by a feed of their own, so that neither takes the other's places. Nobody waits for an
+ * Leases follow the events as callers do who watch, by a feed of their own, so that neither takes the other's places. Nobody waits for an
  * event to be delivered within a tenth of a second; and each heartbeat moves the cursor of an idle subscription in the database.
  */
-const LANE_FEED: FeedLimits = {
+const DELIVERY_FEED: FeedLimits = {
   ...FEED_LIMITS,
-  watchersMax: DELIVERER_LIMITS.lanesMax,
+  watchersMax: DELIVERER_LIMITS.leasesMax,
   pollMs: 200,
   heartbeatMs: 15_000,
 };
@@ -53,23 +53,23 @@ export function connectDeliveries(
 ): ConnectedDeliveries {
   const { pools, namespaces, publicUrl, log } = options;
   const events = createEventLog(pools.commands);
-  const lanes = createDeliveryLanes(pools.commands);
-  const feed = new EventFeed({ log: events, backoff: config.databaseBackoff, limits: LANE_FEED });
+  const leases = createDeliveryLeases(pools.commands);
+  const feed = new EventFeed({ log: events, backoff: config.databaseBackoff, limits: DELIVERY_FEED });
   const receivers: ReceiverPolicy = { mayReach: createReach(config.webhookNetworks), buses: config.eventBuses };
   const { keys } = config.uploadTokens;
   const sealer = keys.length === 0 ? undefined : createPurposeSealer(keys, WEBHOOK_PURPOSE);
-  const senders = new Senders({ namespaces, receivers, sealer, lanes });
+  const senders = new Senders({ namespaces, receivers, sealer, leases });
   const deliverer = new Deliverer({
-    lanes,
-    follow: (lane, { signal }) => follow({ feed, namespaces, publicUrl }, lane, { signal }),
-    find: async (lane, { sequence, eventId }) => {
-      const { namespace, cursor } = lane.subscription;
+    leases,
+    follow: (lease, { signal }) => follow({ feed, namespaces, publicUrl }, lease, { signal }),
+    find: async (lease, { sequence, eventId }) => {
+      const { namespace, cursor } = lease.subscription;
       const { origin } = cursor;
       const found = await events.read({ namespace, after: sequence - 1, through: sequence, limit: 1 });
       const event = found.events.find((one) => one.eventId === eventId);
       return event && toDelivery({ event, cursor: formatCursor({ origin, sequence }) }, { publicUrl, origin });
     },
-    open: (lane) => senders.open(lane),
+    open: (lease) => senders.open(lease),
     pace: DELIVERY_PACE,
     random: Math.random,
     log,
@@ -88,7 +88,7 @@ export function connectDeliveries(
 /** What a subscription follows: a watch of all that it wants, without the message that only says where the watch begins. */
 async function* follow(
   deps: { feed: EventFeed; namespaces: Namespaces; publicUrl: string },
-  { subscription }: Lane,
+  { subscription }: DeliveryLease,
   { signal }: { signal: AbortSignal },
 ): AsyncGenerator<FollowedPlace, void, undefined> {
   const { subscriptionId, namespace, types, pathPrefix, cursor: begin } = subscription;
@@ -110,7 +110,7 @@ class Senders {
   readonly #namespaces: Namespaces;
   readonly #receivers: ReceiverPolicy;
   readonly #sealer: SecretSealer | undefined;
-  readonly #lanes: DeliveryLanes;
+  readonly #leases: DeliveryLeases;
   readonly #webhooks: WebhookClient;
   readonly #buses = createBusClients();
 
@@ -118,23 +118,23 @@ class Senders {
     namespaces: Namespaces;
     receivers: ReceiverPolicy;
     sealer: SecretSealer | undefined;
-    lanes: DeliveryLanes;
+    leases: DeliveryLeases;
   }) {
     this.#namespaces = deps.namespaces;
     this.#receivers = deps.receivers;
     this.#sealer = deps.sealer;
-    this.#lanes = deps.lanes;
+    this.#leases = deps.leases;
     this.#webhooks = new WebhookClient({ mayReach: deps.receivers.mayReach });
   }
 
-  async open(lane: Lane): Promise<EventSender> {
-    const { receiver } = lane.subscription;
-    if (receiver.kind === "webhook") return await this.#openWebhook(lane, receiver.url);
+  async open(lease: DeliveryLease): Promise<EventSender> {
+    const { receiver } = lease.subscription;
+    if (receiver.kind === "webhook") return await this.#openWebhook(lease, receiver.url);
     const { arn } = receiver;
     if (!this.#receivers.buses.includes(arn))
       return createClosedSender("SLUICE_EVENT_BUSES of the service does not name this bus any more");
     const region = toBusRegion(arn);
-    if (!this.#namespaces.get(lane.subscription.namespace)?.allowedRegions.includes(region))
+    if (!this.#namespaces.get(lease.subscription.namespace)?.allowedRegions.includes(region))
       return createClosedSender("the namespace does not allow the region of the bus any more");
     return createBusSender(this.#buses.putEvents(region), { arn });
   }
@@ -144,18 +144,20 @@ class Senders {
     this.#buses.close();
   }
 
-  async #openWebhook(lane: Lane, url: string): Promise<EventSender> {
-    const { subscriptionId } = lane.subscription;
-    const opened = lane.secrets.flatMap((sealed) => this.#sealer?.open(sealed, subscriptionId) ?? []);
-    const secrets = opened.map(({ secret }) => secret);
-    if (secrets.length < lane.secrets.length) {
+  async #openWebhook(lease: DeliveryLease, url: string): Promise<EventSender> {
+    const { subscriptionId } = lease.subscription;
+    const [present, former] = lease.secrets.map((sealed) => this.#sealer?.open(sealed, subscriptionId));
+    if (present === undefined) {
       return createClosedSender(
         "SLUICE_TOKEN_KEYS of the service does not have the key any more that sealed the secret; give the subscription a new secret",
       );
     }
+    // A former secret whose key is gone signs no more; the present one is enough.
+    const opened = former === undefined ? [present] : [present, former];
+    const secrets = opened.map(({ secret }) => secret);
     if (opened.some(({ isStale }) => isStale)) {
       const sealed = secrets.flatMap((secret) => this.#sealer?.seal(secret, subscriptionId) ?? []);
-      await this.#lanes.reseal(lane, sealed);
+      await this.#leases.reseal(lease, sealed);
     }
     return createWebhookSender(this.#webhooks, { url, secrets, now: () => new Date() });
   }

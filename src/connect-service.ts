@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import type { ErasureAccess } from "./commands/privacy/run-erasure.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
@@ -15,6 +16,7 @@ import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
+import type { SubjectData } from "./domain/privacy/subject-data.ts";
 import { BucketRegions } from "./domain/residency.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
@@ -33,6 +35,8 @@ import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
+import { createErasureRepository } from "./postgres/privacy/erasures.ts";
+import { createSubjectData } from "./postgres/privacy/subject-data.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
@@ -86,6 +90,9 @@ export interface ConnectedService {
   events: { log: EventLog; feed: EventFeed };
   /** What subscriptions work with, beside the namespaces. */
   subscriptions: ConnectedDeliveries["access"];
+  /** What is kept about people; from the primary, because they are to have all of it. */
+  subjects: SubjectData;
+  erasing: ErasureAccess;
   close(): Promise<void>;
 }
 
@@ -117,15 +124,17 @@ export async function connectService(
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const { files, primaryFiles } = createFiles(pools);
+  const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
+  const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
+    erasures: privacy.erasing.erasures,
     recorder,
     deliveries,
     access,
-    files: primaryFiles,
+    files: files.primaryFiles,
     check,
     watchResidency,
     log,
@@ -138,16 +147,16 @@ export async function connectService(
     paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
     storageNow: () => storage.connections.clock.now(),
-    files,
-    primaryFiles,
+    ...files,
     positions,
     recorder,
-    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
+    copyFile: createFileCopier({ ...access, files: files.primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     journal: createJournal(pools.queries),
     auditLog,
+    ...privacy,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
@@ -159,13 +168,6 @@ export async function connectService(
       await pools.end();
     },
   };
-}
-
-/** Files as queries see them, and as commands do. */
-function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
-  const { commands } = pools;
-  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
-  return { files: createFileRepository(pools), primaryFiles };
 }
 
 /** What jobs do with the database alone. */
@@ -203,6 +205,19 @@ async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
 
 function createWatches({ databaseBackoff: backoff }: Config, { uploads }: ConnectedService["access"]): UploadWatches {
   return new UploadWatches({ catalogue: uploads.catalogue, backoff, limits: WATCH_LIMITS });
+}
+
+/** Files as queries see them, and as commands do. */
+function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  return { files: createFileRepository(pools), primaryFiles };
+}
+
+/** What is kept about people, and its erasure. */
+function createPrivacy({ commands, queries }: DatabasePools, access: Omit<ErasureAccess, "erasures">) {
+  const erasing: ErasureAccess = { ...access, erasures: createErasureRepository(commands) };
+  return { subjects: createSubjectData(queries), erasing };
 }
 
 /** Records what changes nothing. */

@@ -21,6 +21,7 @@ import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
+import { PrivacyService } from "../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createIamTokenSource } from "../client/iam-token.ts";
 import { type DevStsServer, startDevSts } from "../devstack/sts-server.ts";
@@ -125,6 +126,8 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   GetInclusionProof: CALLERS,
   ExportAudit: CALLERS,
   ExportAuditToBucket: CALLERS,
+  ExportDataSubject: CALLERS,
+  EraseDataSubject: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.
@@ -149,11 +152,12 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   PurgeFiles: [],
   GetResidencyReport: [],
   ListAuditEntries: [],
+  ExportDataSubject: [],
 };
 
 const SERVICES: readonly DescService[] = [
   ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService, AuditService],
-  ...[ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
+  ...[PrivacyService, ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
 ];
 const METHODS: readonly DescMethod[] = SERVICES.flatMap(({ methods }) => methods);
 /** Operations of the OpenAPI document, which the routes of REST are compared with elsewhere. */

@@ -29,7 +29,8 @@ function toRow({ sequence, time, action, outcome, actor, erased, path, sourcePat
   return `${String(sequence).padStart(8)}  ${at}  ${action.padEnd(17)}  ${outcome.padEnd(8)}  ${who}  ${path}${from}${often}`.trimEnd();
 }
 
-function toEntryJson(entry: AuditEntry): Record<string, unknown> {
+/** An entry for programs: numbers as numbers, the time in ISO 8601. */
+export function toEntryJson(entry: AuditEntry): Record<string, unknown> {
   const { $typeName: _, time, firstTime, sequence, generation, times, ...rest } = entry;
   return {
     sequence: Number(sequence),

@@ -75,7 +75,8 @@ function toTime({ expireTime }: Link): string {
   return expireTime === undefined ? "" : formatTime(timestampDate(expireTime));
 }
 
-function toLinkJson(link: Link): Record<string, unknown> {
+/** A link for programs. */
+export function toLinkJson(link: Link): Record<string, unknown> {
   const { linkId, namespace, path, principal, downloadName, inline, note, maxUses } = link;
   const { createTime, expireTime, lastUseTime, revokeTime } = link;
   return {

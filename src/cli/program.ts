@@ -8,6 +8,7 @@ import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-co
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
+import { addPrivacy } from "./privacy-command.ts";
 import type { ReconcileCommandOptions } from "./reconcile-actions.ts";
 import { addSubscriptions } from "./subscriptions-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
@@ -91,6 +92,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addEvents(program, terminal, { withConnection });
   addSubscriptions(program, terminal, { withConnection });
   addAudit(program, terminal, { withConnection, parseCount });
+  addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
   addLogin(program, terminal, withAddress);

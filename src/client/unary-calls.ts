@@ -17,6 +17,7 @@ import { type AuditCalls, createAuditCalls } from "./audit-calls.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
+import { createPrivacyCalls, type PrivacyCalls } from "./privacy-calls.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import { createSubscriptionCalls, type SubscriptionCalls } from "./subscription-calls.ts";
 import { createUploadTokenCalls, type UploadTokenCalls } from "./upload-token-calls.ts";
@@ -29,7 +30,13 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends AuditCalls, LinkCalls, NamespaceCalls, SubscriptionCalls, UploadTokenCalls {
+export interface UnaryCalls
+  extends AuditCalls,
+    LinkCalls,
+    NamespaceCalls,
+    PrivacyCalls,
+    SubscriptionCalls,
+    UploadTokenCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -131,6 +138,7 @@ export function createUnaryCalls(
     ...createSubscriptionCalls(call),
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),
+    ...createPrivacyCalls(call),
     listFiles,
     searchFiles,
     allFiles: (options = {}) =>

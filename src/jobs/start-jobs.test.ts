@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { ErasureRepository } from "../domain/privacy/erasure.ts";
 import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
@@ -38,6 +39,7 @@ describe("startJobs", () => {
           databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
         },
         files,
+        erasures: { listRunning: async () => [], findUndone: async () => [] } as unknown as ErasureRepository,
         leases,
         relay: { numberNew: async () => 0, makePartitions: async () => 0, dropPartitions: async () => 0 },
         journalDays: 400,

@@ -3,10 +3,12 @@ import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import type { ErasureRepository } from "../domain/privacy/erasure.ts";
 import { NUMBERING_PACE, numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
+import { continueErasures, reapplyErasures } from "./erase-subjects.ts";
 import { noteReceived } from "./note-received.ts";
 import { type AuditLogJobs, toPublishing, watchAuditLog } from "./publish-audit-log.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
@@ -22,6 +24,9 @@ const WATCH_RESIDENCY_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
+const CONTINUE_ERASURES_EVERY_MS = 60_000;
+/** Each look lists the notes of a namespace's erasures, a thousand by one request. */
+const REAPPLY_ERASURES_EVERY_MS = 10 * 60_000;
 const SETTLE_HOLDS_EVERY_MS = 60_000;
 /** Holds that one run tells storage, one after the other. */
 const HOLDS_MAX = 100;
@@ -73,6 +78,7 @@ export interface JobLog {
 export interface JobDeps {
   access: UploadAccess & TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
+  erasures: ErasureRepository;
   /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Asks buckets where they lie, those that are due; never rejects. */
@@ -100,8 +106,8 @@ export interface JobDeps {
  * Starts the jobs of the clock: those that each replica runs for itself, and those that one replica runs for all. A job
  * that fails is logged, once until it is well again, and runs again.
  */
-export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
-  const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, log }, namespace);
+export function startJobs({ access, files, erasures, check, leases, log, ...deps }: JobDeps): RepeatedJob {
+  const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, erasures, log }, namespace);
   const tellReceived = () => noteReceived({ sessions: access.sessions, writers: access.uploads.writers });
   const stopping = new AbortController();
   const runIfDue = async (job: LeasedJob, leaseMs = LEASE_MS) => {
@@ -219,7 +225,7 @@ function toNumbering(relay: JournalRelay): LeasedJob {
  * namespaces may share the database, and sweep their own beside.
  */
 function toNamespaceJobs(
-  { access, files, log }: Pick<JobDeps, "access" | "files" | "log">,
+  { access, files, erasures, log }: Pick<JobDeps, "access" | "files" | "erasures" | "log">,
   namespace: Namespace,
 ): LeasedJob[] {
   const { name } = namespace;
@@ -283,5 +289,35 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  return [sweep, removeOrphans, purge, settle];
+  return [sweep, removeOrphans, purge, settle, ...toErasureJobs({ access, files, erasures, log }, namespace)];
+}
+
+/** Goes on with erasures that were cut off, and does those again that a restored database does not know. */
+function toErasureJobs(
+  { access, files, erasures, log }: Pick<JobDeps, "access" | "files" | "erasures" | "log">,
+  namespace: Namespace,
+): LeasedJob[] {
+  const erasing = { ...access, files, erasures };
+  const go: LeasedJob = {
+    name: `continue-erasures/${namespace.name}`,
+    everyMs: CONTINUE_ERASURES_EVERY_MS,
+    retryAfterMs: CONTINUE_ERASURES_EVERY_MS,
+    run: async ({ signal }) => {
+      const ended = await continueErasures(erasing, { namespace, signal });
+      if (ended > 0) log.info({ ended }, "ended erasures that were cut off");
+      return "";
+    },
+  };
+  const again: LeasedJob = {
+    name: `reapply-erasures/${namespace.name}`,
+    everyMs: REAPPLY_ERASURES_EVERY_MS,
+    retryAfterMs: CONTINUE_ERASURES_EVERY_MS,
+    run: async ({ signal }) => {
+      const reapplied = await reapplyErasures(erasing, { namespace, signal });
+      if (reapplied > 0)
+        log.warn({ reapplied }, "storage has notes of erasures that the database did not know; they were done again");
+      return "";
+    },
+  };
+  return [go, again];
 }

@@ -1,6 +1,7 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { parseExportKey } from "../domain/exported-object.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import { toErasurePrefix } from "../domain/privacy/erasure.ts";
 import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
@@ -94,7 +95,8 @@ async function sweepPage(
     });
     return next === undefined ? { kind: "versions", bucket, keyPrefix } : { ...place, after: next };
   }
-  const { versions, next } = await objects.listVersions(bucket, page);
+  const { versions: listed, next } = await objects.listVersions(bucket, page);
+  const versions = listed.filter(({ key }) => !key.startsWith(toErasurePrefix(place)));
   const verdicts = await uploads.orphans.judgeKeys(
     bucket,
     versions.map(({ key }) => key),

@@ -211,6 +211,10 @@ describe("The journal of a service", function () {
         call: () => call("PATCH", `subscriptions/${updated}`, { newSecret: true }),
         entries: ["UpdateSubscription"],
       },
+      eraseDataSubject: {
+        call: () => call("POST", "dataSubjects:erase", { dataSubject: "nobody" }),
+        entries: ["EraseDataSubject"],
+      },
       redeliverEvents: {
         call: () => call("POST", `subscriptions/${redelivered}:redeliver`, { onlyNew: true }),
         entries: ["RedeliverEvents"],

@@ -42,9 +42,10 @@ const atUpload = (method: Row["method"], ...enough: Row["enough"][number][]): Ro
   return { method, request: BY_UPLOAD, enough, hidden: "UPLOAD_NOT_FOUND" };
 };
 
-const SUBSCRIPTION_METHODS = [
+/** Methods that are about all of a namespace. */
+const WHOLE_METHODS = [
   ...(["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"] as const),
-  ...(["deleteSubscription", "redeliverEvents"] as const),
+  ...(["deleteSubscription", "redeliverEvents", "exportDataSubject", "eraseDataSubject"] as const),
 ];
 
 const TABLE: readonly Row[] = [
@@ -101,7 +102,7 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
-  ...SUBSCRIPTION_METHODS.map((method) => ({
+  ...WHOLE_METHODS.map((method) => ({
     method,
     request: { namespace: "one" },
     enough: [["admin" as const]],
@@ -182,6 +183,7 @@ function authorize(
     namespaces: of(Object.keys(NAMESPACE_RULES)),
     subscriptions: {},
     audit: {},
+    privacy: {},
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
@@ -405,6 +407,7 @@ describe("authorizeFunctions", () => {
       namespaces: {},
       subscriptions: {},
       audit: {},
+      privacy: {},
     };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };

@@ -21,6 +21,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
@@ -43,6 +44,7 @@ export interface BoundFunctions {
   events: EventFunctions;
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
+  privacy: PrivacyFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -82,7 +84,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -103,6 +105,7 @@ export function authorizeFunctions(
     events: authorizeEvents(events, authority),
     subscriptions: authorizeAll(subscriptions, gate),
     audit: authorizeAll(audit, gate),
+    privacy: authorizeAll(privacy, gate),
   };
 }
 
@@ -227,7 +230,7 @@ class Gate {
     const { namespace } = request;
     if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
     if (at === "place") return toPlace(namespace, request);
-    if (at === "namespace") return toWhole(namespace);
+    if (at === "namespace") return toWhole(namespace, oneOf);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
@@ -271,9 +274,9 @@ function toPlace(namespace: string, { place = "" }: Request): Subject {
   return { namespace, path, toNotFound };
 }
 
-/** What is about all events of a namespace, whatever their paths. */
-function toWhole(namespace: string): Subject {
-  const message = `subscriptions of namespace ${namespace} need the role admin in all of it, because they tell all of its events; ask an admin of the namespace for it`;
+/** All of a namespace is no thing that could be missing: whoever may not hears that, once the namespace is no secret to them. */
+function toWhole(namespace: string, oneOf: Need["oneOf"]): Subject {
+  const message = `this needs the role ${oneOf.join(" or ")} in all of namespace ${namespace}; ask an admin of the namespace for it`;
   const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
   return { namespace, path: "", toNotFound };
 }

@@ -30,7 +30,7 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         },
       ]),
     ) as F;
-  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit, privacy } = functions;
   return {
     uploads: {
       ...noteAll(uploads),
@@ -64,5 +64,6 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
     events: noteAll(events),
     subscriptions: noteAll(subscriptions),
     audit: noteAll(audit),
+    privacy: noteAll(privacy),
   };
 }

@@ -25,6 +25,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     fileCommands: functions,
     namespaces: functions,
     audit: functions,
+    privacy: {},
     events: functions,
     subscriptions: functions,
   };

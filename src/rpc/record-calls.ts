@@ -27,6 +27,7 @@ interface Request {
   place?: string;
   uploadId?: string;
   linkId?: string;
+  dataSubject?: string;
   subscriptionId?: string;
   requestId?: string;
   create?: Request;
@@ -60,7 +61,7 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
   return {
     uploads: { ...recordAll(uploads, recording), beginWrite: recordWrite(uploads.beginWrite, recording) },
     fileQueries: recordAll(fileQueries, recording),
@@ -69,6 +70,7 @@ export function recordCalls(functions: BoundFunctions, recording: Recording): Bo
     events: recordAll(events, recording),
     subscriptions: recordAll(subscriptions, recording),
     audit: recordAll(audit, recording),
+    privacy: recordAll(privacy, recording),
   };
 }
 
@@ -221,7 +223,7 @@ function toEntry(
     resource: toResource(method, request, file),
     actor: isUuid(requestId) ? { ...actor, requestId } : actor,
     path: (file?.path ?? place).slice(0, ENTRY_PATH_MAX_CHARACTERS),
-    dataSubject: (file ?? upload)?.dataSubject ?? "",
+    dataSubject: (file ?? upload)?.dataSubject ?? (outcome === "done" ? (request.dataSubject ?? "") : ""),
   };
 }
 

@@ -10,6 +10,7 @@ import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
+import { PrivacyService } from "../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Caller } from "../domain/caller.ts";
@@ -33,6 +34,7 @@ import { createFileCommandService, type FileCommandFunctions } from "./services/
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
 import { createNamespaceService, type NamespaceFunctions } from "./services/namespace-service.ts";
+import { createPrivacyService, type PrivacyFunctions } from "./services/privacy-service.ts";
 import { answerProbe } from "./services/probes.ts";
 import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
@@ -48,6 +50,7 @@ export interface ApiOptions {
   events: EventFunctions;
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
+  privacy: PrivacyFunctions;
   configurations: ConfigurationFunctions;
   /**
    * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to
@@ -105,6 +108,7 @@ const SERVICES = [
   NamespaceService,
   EventService,
   AuditService,
+  PrivacyService,
   ConfigurationService,
 ];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
@@ -155,6 +159,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
     .service(EventService, createEventService(options.events, options.subscriptions), gates.call)
     .service(AuditService, createAuditService(options.audit), gates.call)
+    .service(PrivacyService, createPrivacyService(options.privacy), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)

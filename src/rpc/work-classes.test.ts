@@ -31,6 +31,7 @@ function createCalls(limits = WORK_LIMITS) {
         ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
       ]),
       audit: named(["listAuditEntries", "getInclusionProof"]),
+      privacy: named(["exportDataSubject", "eraseDataSubject"]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
         ...["deleteSubscription", "redeliverEvents"],
@@ -41,8 +42,15 @@ function createCalls(limits = WORK_LIMITS) {
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const { fileQueries, fileCommands, uploads, audit, subscriptions } = limited;
-  const all: Record<string, unknown> = { ...fileQueries, ...fileCommands, ...uploads, ...audit, ...subscriptions };
+  const { fileQueries, fileCommands, uploads, audit, privacy, subscriptions } = limited;
+  const all: Record<string, unknown> = {
+    ...fileQueries,
+    ...fileCommands,
+    ...uploads,
+    ...audit,
+    ...privacy,
+    ...subscriptions,
+  };
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
     const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
     return work(request, {
@@ -60,12 +68,13 @@ describe("limitWork", () => {
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions"],
     pages: ["listFiles", "listGenerations", "listLinks"],
-    "filtered reads": ["searchFiles", "listAuditEntries"],
+    "filtered reads": ["searchFiles", "listAuditEntries", "exportDataSubject"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
     ],
     "calls to storage": [
+      "eraseDataSubject",
       "purgeFile",
       "purgeFiles",
       "completeUpload",

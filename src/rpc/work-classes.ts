@@ -6,6 +6,7 @@ import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
@@ -130,6 +131,12 @@ const AUDIT_CLASSES: WorkClasses<AuditFunctions> = {
   getInclusionProof: "calls to storage",
 };
 
+/** An erasure waits for storage for as long as it takes. */
+const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {
+  exportDataSubject: "filtered reads",
+  eraseDataSubject: "calls to storage",
+};
+
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
   const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
@@ -145,6 +152,7 @@ export interface ApiFunctions {
   events: EventFunctions;
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
+  privacy: PrivacyFunctions;
 }
 
 /**
@@ -152,7 +160,7 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
@@ -161,6 +169,7 @@ export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): Bo
     events: limitFunctions(events, EVENT_CLASSES, limiters),
     subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
+    privacy: limitFunctions(privacy, PRIVACY_CLASSES, limiters),
   };
 }
 

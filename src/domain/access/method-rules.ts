@@ -68,6 +68,9 @@ export const METHOD_RULES = {
   redeliverEvents: [need("admin", "namespace")],
   exportAudit: [need("auditor", "list")],
   exportAuditToBucket: [need("auditor", "list")],
+  // Whoever sees or erases all that is kept about somebody does so at every path.
+  exportDataSubject: [need("admin", "namespace")],
+  eraseDataSubject: [need("admin", "namespace")],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */

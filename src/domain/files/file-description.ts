@@ -86,7 +86,8 @@ function assertLabels(entries: readonly [string, string][]): void {
   }
 }
 
-function assertDataSubject(dataSubject: string): void {
+/** Checks an id of a person: `invalid_argument` above 256 bytes, or with characters that no text shows. */
+export function assertDataSubject(dataSubject: string): void {
   const { dataSubjectMaxBytes } = DESCRIPTION_LIMITS;
   const bytes = Buffer.byteLength(dataSubject);
   if (bytes > dataSubjectMaxBytes) {

@@ -14,6 +14,10 @@ export const EVENT_TYPES = {
   RemoveBytes: "sluice.file.purged.v1",
   // The hold itself was told by the update.
   SettleHold: undefined,
+  // An event about somebody who was erased would tell of them again.
+  EraseDataSubject: undefined,
+  EraseFile: undefined,
+  EraseLink: undefined,
   PurgeFile: undefined,
   PurgeFiles: undefined,
   PurgeDueFile: undefined,

@@ -57,6 +57,9 @@ export const RECORDED_CALLS = {
   getInclusionProof: "summed",
   exportAudit: "each",
   exportAuditToBucket: "each",
+  exportDataSubject: "each",
+  // Its end is an entry, which does not say whom it was about.
+  eraseDataSubject: "failures",
   listEvents: "summed",
   watchEvents: "summed",
 

@@ -2,7 +2,7 @@ import type { EventCursor } from "../journal/event-log.ts";
 
 /** Bounds of subscriptions. */
 export const SUBSCRIPTION_LIMITS = {
-  /** Subscriptions of one namespace: each takes a lane, and a bus or one receiver can hand events on to many. */
+  /** Subscriptions of one namespace: each takes a watch of the events, and a bus or one receiver can hand events on to many. */
   perNamespaceMax: 20,
   /** Longest URL of a webhook, in characters: servers and proxies in front of receivers take some 2,000. */
   urlMaxCharacters: 2000,

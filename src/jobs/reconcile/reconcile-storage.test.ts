@@ -118,6 +118,20 @@ describe("reconcileStorage", () => {
     });
   }
 
+  it("knows the notes of erasures and exports, which have no rows", async () => {
+    const { clock, kindsOf, put } = open();
+    put("prefix/erasures/1/a.json");
+    const exported = {
+      kind: "audit" as const,
+      expireTime: new Date(clock.now + 2 * HOUR_MS),
+      id: nextUuid(),
+      extension: "gz",
+    };
+    put(toExportKey({ keyPrefix: "prefix/" }, exported));
+    clock.now += HOUR_MS;
+    expect(await kindsOf({ isRepairing: true })).to.deep.equal([]);
+  });
+
   it("finds every version without a row of a key that has one, and leaves it alone", async () => {
     const { clock, kindsOf, put, store } = open(["bucket"]);
     await store("a");

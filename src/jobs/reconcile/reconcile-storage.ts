@@ -1,3 +1,5 @@
+import { parseExportKey } from "../../domain/exported-object.ts";
+import { toErasurePrefix } from "../../domain/privacy/erasure.ts";
 import { confirmDifferences, suspectDifferences } from "./compare-pairs.ts";
 import type { Difference, ReconcileAccess, ReconcileOptions } from "./difference.ts";
 import { type KeyPair, pairByKey } from "./pair-by-key.ts";
@@ -39,8 +41,10 @@ export async function* reconcileStorage(
     const stored = pairs.filter(({ versions }) => versions.length > 0).length;
     return { differences, keys: { stored, recorded }, after: pairs.at(-1)?.key ?? options.after };
   };
+  const notes = toErasurePrefix(options.namespace);
   for await (const pair of pairByKey(access, options.namespace, options.after)) {
     options.signal?.throwIfAborted();
+    if (pair.key.startsWith(notes) || parseExportKey(options.namespace, pair.key) !== undefined) continue;
     pairs.push(pair);
     if (pairs.length < STEP_KEYS) continue;
     yield await compare();

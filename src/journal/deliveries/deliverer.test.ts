@@ -4,8 +4,8 @@ import { DELIVERY_PACE } from "../../domain/subscriptions/judge-failure.ts";
 import { FakeSubscriptions } from "../../testing/fakes/fake-subscriptions.ts";
 import { nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
+import type { DeliveryAccess, FollowedPlace } from "./deliver-events.ts";
 import { DELIVERER_LIMITS, Deliverer, type DelivererLimits } from "./deliverer.ts";
-import type { FollowedPlace, LaneAccess } from "./run-lane.ts";
 
 const ORIGIN = "0190a3b4-5c6d-7e8f-9a0b-000000000001";
 
@@ -24,8 +24,8 @@ async function createRig(
     };
     await store.create(wish, nextIdentity({ method: "CreateSubscription" }));
   }
-  const access: LaneAccess = {
-    lanes: store,
+  const access: DeliveryAccess = {
+    leases: store,
     follow: async function* ({ subscription }, { signal }): AsyncGenerator<FollowedPlace> {
       const common = { namespace: "default", type: "sluice.file.committed.v1", time: new Date(0), json: "{}" };
       const { subscriptionId: eventId, cursor } = subscription;
@@ -48,7 +48,7 @@ describe("Deliverer", () => {
   const confirm: EventSender["send"] = async () => ({ delivered: 1, failure: undefined });
 
   it("works on many subscriptions beside one another, no more than it may", async () => {
-    const { deliverer, cursors } = await createRig(5, { send: confirm, limits: { lanesMax: 3, takenMax: 2 } });
+    const { deliverer, cursors } = await createRig(5, { send: confirm, limits: { leasesMax: 3, takenMax: 2 } });
     await deliverer.look();
     expect(deliverer.size).to.equal(2);
     await deliverer.look();
@@ -59,8 +59,8 @@ describe("Deliverer", () => {
     expect(deliverer.size).to.equal(0);
   });
 
-  it("gives each subscription its turn where there are more of them than lanes", async () => {
-    const { deliverer, cursors } = await createRig(5, { send: confirm, limits: { lanesMax: 1, turnMs: 5 } });
+  it("gives each subscription its turn where there are more of them than leases", async () => {
+    const { deliverer, cursors } = await createRig(5, { send: confirm, limits: { leasesMax: 1, turnMs: 5 } });
     await until("all are delivered", async () => {
       await deliverer.look();
       return (await cursors()).every((sequence) => sequence === 1);
@@ -83,7 +83,7 @@ describe("Deliverer", () => {
     expect(await cursors()).to.deep.equal([1, 1, 1, 1]);
   });
 
-  it("ends what it sends when it has lost the lane", async () => {
+  it("ends what it sends when it has lost the lease", async () => {
     let [isSending, isEnded] = [false, false];
     const { store, ids, deliverer } = await createRig(1, {
       send: async (_deliveries, { signal }) => {

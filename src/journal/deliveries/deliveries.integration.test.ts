@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { Client } from "pg";
+import { Webhook } from "standardwebhooks";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { TEST_TOKEN_KEYS } from "../../testing/rigs/authenticate-upload-tokens.ts";
@@ -148,6 +150,57 @@ describe("deliveries", function () {
       await client.deleteNamespace(namespace);
       const { rows } = await database.query("SELECT FROM subscription WHERE namespace = 'short-lived'");
       expect(rows).to.deep.equal([]);
+    });
+  });
+
+  describe("while the keys are replaced that seal secrets", () => {
+    let database: TestDatabase;
+    let s3: DevS3;
+    before(async () => {
+      [database, s3] = [await createTestDatabase(), await startDevS3({ multipartMinPartBytes: 1 })];
+    });
+    after(async () => {
+      await s3?.stop();
+      await database?.drop();
+    });
+    const [A, B, C] = Array.from({ length: 3 }, () => randomBytes(32).toString("base64"));
+    /** Serves with these keys for as long as `work` takes. */
+    const serveWith = async (keys: unknown[], work: (client: SluiceClient) => Promise<void>) => {
+      const own = { ...settings, SLUICE_TOKEN_KEYS: JSON.stringify(keys) };
+      const service = await startService({ settings: own, databaseUrl: database.url, s3: s3.endpoint });
+      const client = createSluiceClient({ url: service.url, token: SERVICE_TOKEN });
+      await work(client).finally(async () => {
+        client.close();
+        await service.stop();
+      });
+    };
+
+    it("stay signed by the same secret, which is sealed anew, and say when its key is gone", async () => {
+      let [id, secret] = ["", ""];
+      await serveWith([A], async (client) => {
+        const made = await client.createSubscription({ webhookUrl: receiver.url }, { pathPrefix: "keys/" });
+        [id, secret] = [made.subscription.subscriptionId, made.secret];
+      });
+      for (const [index, keys] of [[B, A], [B]].entries()) {
+        await serveWith(keys, async (client) => {
+          await upload(client, [`keys/${index}`]);
+          await until("it has come", () => receiver.received.length === index + 1);
+        });
+        const { body, headers } = receiver.received[index] as (typeof receiver.received)[number];
+        expect(() => new Webhook(secret).verify(body, headers)).not.to.throw();
+      }
+      await serveWith([C], async (client) => {
+        await upload(client, ["keys/late"]);
+        const problem = await until(
+          "it fails",
+          async () => (await client.getSubscription(id)).subscription.failing?.problem,
+        );
+        expect(problem).to.contain("give the subscription a new secret");
+        const renewed = await client.replaceWebhookSecret(id);
+        await until("it has come", () => receiver.received.length === 3);
+        const { body, headers } = receiver.received[2] as (typeof receiver.received)[number];
+        expect(() => new Webhook(renewed.secret).verify(body, headers)).not.to.throw();
+      });
     });
   });
 

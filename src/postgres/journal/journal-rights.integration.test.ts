@@ -3,12 +3,13 @@ import { Client } from "pg";
 import { sql } from "slonik";
 import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { createOpen, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
+import { createOpen, nextUuid, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
 import { sampleEntry } from "../../testing/samples/sample-entries.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createLinkRepository } from "../links/link-repository.ts";
 import { createNamespaceRepository } from "../namespace-repository.ts";
 import { createDatabasePools, type DatabasePools } from "../pool/pool.ts";
+import { createErasureRepository } from "../privacy/erasures.ts";
 import { validateMigrations } from "../schema/migrate.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { createCommitMarks } from "./commit-marks.ts";
@@ -103,6 +104,25 @@ describe("the rights and the life of the journal's entries", () => {
       await owner.query(`DROP TABLE journal_entry_${months.at(-1)}, journal_number_${months.at(-1)}`);
       expect(await relay.makePartitions()).to.equal(2);
       expect(await relay.dropPartitions(KEPT)).to.equal(0);
+    });
+
+    it("are enough to take personal parts from entries for an erasure, which is entered", async () => {
+      await ensureNamespace(pools.commands);
+      await createJournalWriter(pools.journal).enter([sampleEntry({ dataSubject: "person-7" })]);
+      const erasures = createErasureRepository(pools.commands);
+      const [erasureId, requestId] = [nextUuid(), nextUuid()];
+      const asked = { erasureId, requestId, namespace: "default", dataSubject: "person-7", actor: TEST_ACTOR };
+      const erasure = await erasures.begin(asked);
+      const entries = await erasures.listEntries(erasure, 10);
+      expect(entries).to.have.lengthOf(1);
+      await erasures.redact(erasure, entries);
+      expect(await erasures.end(erasure)).to.include({ entriesRedacted: 1, dataSubject: "" });
+      const { rows } = await owner.query(
+        "SELECT p.after FROM journal_entry e JOIN journal_personal p USING (entry_time, entry_id) WHERE e.action = 'RedactEntries'",
+      );
+      expect(rows.map(({ after }) => after)).to.deep.equal([{ erasure_id: erasureId, entry_ids: [entries[0]?.[1]] }]);
+      const left = await service.query("DELETE FROM journal_personal").catch(({ code }) => code);
+      expect(left, "by no other way").to.equal("42501");
     });
 
     it("are not enough to change, delete or hide an entry, nor its number", async () => {

@@ -9,7 +9,8 @@ import type { SqlFragment } from "../pool/sql-values.ts";
 import { compileEntryFilter } from "./compile-entry-filter.ts";
 import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
-const entryRow = z.object({
+/** An entry with its number and its personal part, as `entryColumns` selects it. */
+export const entryRow = z.object({
   sequence: z.int(),
   entry_id: z.string(),
   entry_time: z.date(),
@@ -35,7 +36,8 @@ const entryRow = z.object({
   after: z.unknown(),
 });
 
-const entryColumns = sql.fragment`
+/** The columns of `journal_number n`, `journal_entry e` and `journal_personal p` that make an `entryRow`. */
+export const entryColumns = sql.fragment`
   n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
   e.generation, e.token_kind, e.token_id, e.request_id, e.trace_id, e.first_time, e.times, p.actor, p.session, p.address, p.path,
   p.source_path, p.data_subject, p.before, p.after`;
@@ -139,7 +141,8 @@ function withinScope(scope: PathScope): SqlFragment {
     ) p ON true`;
 }
 
-function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
+/** The entry of a row. */
+export function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
   const { actor } = row;
   return {
     entryId: row.entry_id,

@@ -20,7 +20,8 @@ export const LINKS_SCANNED_MAX = 20_000;
 /** A use tries so often; each time it loses to another move of its file. */
 const USE_ATTEMPTS_MAX = 3;
 
-const linkRow = z.object({
+/** A row of `link`, as `linkColumns` selects it. */
+export const linkRow = z.object({
   link_id: z.string(),
   link_namespace: z.string(),
   link_path: z.string(),
@@ -39,7 +40,7 @@ const linkRow = z.object({
 });
 
 /** The columns of `link l` that make a `linkRow`; columns that a file has, too, get names of their own. */
-const linkColumns = sql.fragment`
+export const linkColumns = sql.fragment`
   l.link_id, l.namespace AS link_namespace, l.path AS link_path, l.generation AS link_generation, l.principal,
   l.download_name, l.inline, l.note, l.max_uses, l.uses, l.last_use_time, l.create_time AS link_create_time,
   l.expire_time, l.revoke_time, now() AS now`;
@@ -241,7 +242,7 @@ async function useOnce(
     ), forgotten AS (
       DELETE FROM link_use u USING changed c
       WHERE u.namespace = c.link_namespace AND u.link_id = c.link_id AND u.use_number = c.uses - ${LINK_LIMITS.usesKept}::bigint
-    ), ${enterRows(toVisitor(visitor), CHANGED_LINKS)}
+    ), ${enterRows(toVisitor(visitor), { ...CHANGED_LINKS, dataSubject: sql.fragment`c.data_subject` })}
     SELECT * FROM changed`);
   return row === null ? undefined : toOpened(row);
 }
@@ -279,7 +280,8 @@ function toOpened(row: z.infer<typeof openedRow>): OpenedLink {
   return { kind: "file", link: toLink(row), file: toFile(row) };
 }
 
-function toLink(row: z.infer<typeof linkRow>): Link {
+/** The link of a row. */
+export function toLink(row: z.infer<typeof linkRow>): Link {
   const ends = {
     maxUses: row.max_uses,
     uses: row.uses,

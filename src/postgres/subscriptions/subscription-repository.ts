@@ -18,7 +18,7 @@ import {
   allGoesWell,
   changedSubscriptions,
   deleteSubscriptions,
-  laneIsFree,
+  leaseIsFree,
   subscriptionColumns,
   subscriptionRow,
   toSecrets,
@@ -56,7 +56,7 @@ export function createSubscriptionRepository(
       return rows.map(toSubscription);
     },
     update: (namespace, subscriptionId, { change, identity }) => {
-      const set = sql.join([laneIsFree, ...toAssignments(change)], sql.fragment`, `);
+      const set = sql.join([leaseIsFree, ...toAssignments(change)], sql.fragment`, `);
       const { state, secret } = change;
       const after = toJson({ state, ...(secret !== undefined && { secret: "replaced" }) });
       return changeOnce(pool, { namespace, subscriptionId }, { identity, set, after });
@@ -159,7 +159,7 @@ function toRedelivery(
 ): { set: SqlFragment; marked?: SqlFragment; after: SqlFragment } {
   if ("letters" in redelivery) {
     return {
-      set: laneIsFree,
+      set: leaseIsFree,
       marked: sql.fragment`marked AS (
         UPDATE dead_letter d SET is_wanted = true FROM requested
         WHERE d.namespace = ${namespace} AND d.subscription_id = subject_id)`,
@@ -168,7 +168,7 @@ function toRedelivery(
   }
   const { origin, sequence } = redelivery.from;
   return {
-    set: sql.fragment`${laneIsFree}, ${allGoesWell}, origin_id = ${origin}::uuid, sequence = ${sequence}::bigint`,
+    set: sql.fragment`${leaseIsFree}, ${allGoesWell}, origin_id = ${origin}::uuid, sequence = ${sequence}::bigint`,
     after: toJson({ redeliver_after: sequence }),
   };
 }

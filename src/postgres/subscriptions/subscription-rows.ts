@@ -56,8 +56,8 @@ export const subscriptionColumns = sql.fragment`
 export const allGoesWell = sql.fragment`
   failures = 0, first_failure_time = NULL, last_failure_time = NULL, failure = '', failing_since = NULL`;
 
-/** That nobody has the lane any more, and that whoever comes next may begin at once. */
-export const laneIsFree = sql.fragment`epoch = epoch + 1, lease_until = '-infinity', next_time = now()`;
+/** That nobody has the lease any more, and that whoever comes next may begin at once. */
+export const leaseIsFree = sql.fragment`epoch = epoch + 1, lease_until = '-infinity', next_time = now()`;
 
 /** The rows of a CTE `changed` that returns `subscriptionColumns`; `after` is jsonb of what has been decided. */
 export function changedSubscriptions(after?: SqlFragment): EnteredRows {

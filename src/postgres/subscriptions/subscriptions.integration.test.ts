@@ -2,7 +2,7 @@ import { sql } from "slonik";
 import { subscriptionsContract } from "../../testing/contracts/subscriptions-contract.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { toInterval } from "../pool/sql-values.ts";
-import { createDeliveryLanes } from "./delivery-lanes.ts";
+import { createDeliveryLeases } from "./delivery-leases.ts";
 import { createSubscriptionRepository } from "./subscription-repository.ts";
 
 describe("subscriptions in PostgreSQL", () => {
@@ -10,7 +10,7 @@ describe("subscriptions in PostgreSQL", () => {
     const { pools, close } = await createPostgresSubject();
     return {
       subscriptions: createSubscriptionRepository(pools.commands),
-      lanes: createDeliveryLanes(pools.commands),
+      leases: createDeliveryLeases(pools.commands),
       // The database's clock decides: what it compares is moved into the past.
       pass: async (ms) => {
         const back = toInterval(ms);

@@ -38,6 +38,8 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   ListAuditEntries: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
   ExportAudit: { parameters: { ...NAMESPACE, filter: 'action = "DeleteFile"' } },
   ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
+  ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
+  EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
   RevokeLink: { parameters: NAMESPACE },
   CreateUpload: {

@@ -9,6 +9,7 @@ import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
+import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 
 const text = readFileSync(new URL("../../../gen/openapi.json", import.meta.url), "utf8");
@@ -36,7 +37,7 @@ describe("the OpenAPI document", () => {
     const operations = listOperations();
     const services = [
       ...[UploadService, FileQueryService, FileCommandService, NamespaceService],
-      ...[EventService, AuditService, ConfigurationService],
+      ...[EventService, AuditService, PrivacyService, ConfigurationService],
     ];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),

@@ -17,6 +17,7 @@ import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
+import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
@@ -48,6 +49,7 @@ const SERVICES = [
   NamespaceService,
   EventService,
   AuditService,
+  PrivacyService,
   ConfigurationService,
 ];
 const UNEXPECTED = [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss, Code.DeadlineExceeded];

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { DeliveryLanes, Lane } from "../../domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease, DeliveryLeases } from "../../domain/subscriptions/delivery-leases.ts";
 import { SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import type { NewSubscription, SubscriptionRepository } from "../../domain/subscriptions/subscription-repository.ts";
 import { expectRefusal, nextIdentity, nextUuid, TEST_ACTOR } from "../rigs/repository-subject.ts";
@@ -12,12 +12,12 @@ const SECRET = Buffer.from("sealed");
 /** What is under test. `pass` lets time pass by the clock that decides. */
 export interface SubscriptionsSubject {
   subscriptions: SubscriptionRepository;
-  lanes: DeliveryLanes;
+  leases: DeliveryLeases;
   pass(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The contract of every SubscriptionRepository with its DeliveryLanes. `make` is called once. */
+/** The contract of every SubscriptionRepository with its DeliveryLeases. `make` is called once. */
 export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>): void {
   let subject: SubscriptionsSubject;
   before(async () => {
@@ -46,11 +46,11 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     nextIdentity({ method });
   const create = async (overrides: Partial<NewSubscription> = {}) =>
     (await subject.subscriptions.create(toNew(overrides), identify("CreateSubscription"))).subscription;
-  const take = async () => await subject.lanes.take({ leaseMs: LEASE_MS, limit: 100 });
-  const takeOne = async (): Promise<Lane> => {
-    const [lane, ...others] = await take();
-    if (lane === undefined || others.length > 0) throw new Error(`${others.length + 1} lanes are due`);
-    return lane;
+  const take = async () => await subject.leases.take({ leaseMs: LEASE_MS, limit: 100 });
+  const takeOne = async (): Promise<DeliveryLease> => {
+    const [lease, ...others] = await take();
+    if (lease === undefined || others.length > 0) throw new Error(`${others.length + 1} leases are due`);
+    return lease;
   };
   const get = async ({ subscriptionId }: { subscriptionId: string }) =>
     await subject.subscriptions.get("default", subscriptionId);
@@ -102,20 +102,20 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     await create();
     const taken = (await Promise.all(Array.from({ length: 8 }, take))).flat();
     expect(taken).to.have.length(1);
-    const [lane] = taken as [Lane];
+    const [lease] = taken as [DeliveryLease];
     await subject.pass(LEASE_MS - 1000);
-    expect(await subject.lanes.keep([lane], { leaseMs: LEASE_MS })).to.deep.equal(new Set([lane]));
+    expect(await subject.leases.keep([lease], { leaseMs: LEASE_MS })).to.deep.equal(new Set([lease]));
     await subject.pass(LEASE_MS - 1000);
     expect(await take()).to.deep.equal([]);
     await subject.pass(1000);
     const heir = await takeOne();
-    expect(heir.epoch).to.be.greaterThan(lane.epoch);
-    expect(await subject.lanes.keep([lane, heir], { leaseMs: LEASE_MS })).to.deep.equal(new Set([heir]));
-    expect([await subject.lanes.holds(lane), await subject.lanes.holds(heir)]).to.deep.equal([false, true]);
-    expect(await subject.lanes.advance(lane, 9)).to.equal(false);
-    expect(await subject.lanes.fail(lane, { problem: "late", retryAfterMs: 0 })).to.equal(false);
-    expect(await subject.lanes.end(lane, { reason: "gone", problem: "late" })).to.equal(false);
-    expect(await subject.lanes.advance(heir, 9)).to.equal(true);
+    expect(heir.epoch).to.be.greaterThan(lease.epoch);
+    expect(await subject.leases.keep([lease, heir], { leaseMs: LEASE_MS })).to.deep.equal(new Set([heir]));
+    expect([await subject.leases.holds(lease), await subject.leases.holds(heir)]).to.deep.equal([false, true]);
+    expect(await subject.leases.advance(lease, 9)).to.equal(false);
+    expect(await subject.leases.fail(lease, { problem: "late", retryAfterMs: 0 })).to.equal(false);
+    expect(await subject.leases.end(lease, { reason: "gone", problem: "late" })).to.equal(false);
+    expect(await subject.leases.advance(heir, 9)).to.equal(true);
     expect((await get(heir.subscription)).cursor).to.deep.equal({ origin: ORIGIN, sequence: 9 });
   });
 
@@ -125,17 +125,17 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
       ids.push((await create()).subscriptionId);
       await subject.pass(1000);
     }
-    const [first] = await subject.lanes.take({ leaseMs: LEASE_MS, limit: 1 });
+    const [first] = await subject.leases.take({ leaseMs: LEASE_MS, limit: 1 });
     expect(first?.subscription.subscriptionId).to.equal(ids[0]);
-    await subject.lanes.leave(first as Lane, { dueAfterMs: 0 });
-    const [second] = await subject.lanes.take({ leaseMs: LEASE_MS, limit: 1 });
+    await subject.leases.leave(first as DeliveryLease, { dueAfterMs: 0 });
+    const [second] = await subject.leases.take({ leaseMs: LEASE_MS, limit: 1 });
     expect(second?.subscription.subscriptionId).to.equal(ids[1]);
   });
 
   it("counts failures until something is delivered, and is due again when it was said", async () => {
     const made = await create();
-    const lane = await takeOne();
-    expect(await subject.lanes.fail(lane, { problem: "status 500", retryAfterMs: HOUR_MS })).to.equal(true);
+    const lease = await takeOne();
+    expect(await subject.leases.fail(lease, { problem: "status 500", retryAfterMs: HOUR_MS })).to.equal(true);
     await subject.pass(HOUR_MS - 1000);
     expect(await take()).to.deep.equal([]);
     await subject.pass(1000);
@@ -143,40 +143,40 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     const { failing } = again.subscription;
     expect(failing).to.deep.include({ failures: 1, problem: "status 500" });
     expect(again.takenTime.getTime() - (failing?.since.getTime() ?? 0)).to.be.within(HOUR_MS - 100, HOUR_MS + 60_000);
-    await subject.lanes.fail(again, { problem: "status 502", retryAfterMs: 0 });
+    await subject.leases.fail(again, { problem: "status 502", retryAfterMs: 0 });
     const third = await takeOne();
     expect(third.subscription.failing).to.deep.include({ failures: 2, problem: "status 502" });
     expect(third.subscription.failing?.since).to.deep.equal(failing?.since);
-    await subject.lanes.advance(third, 8);
+    await subject.leases.advance(third, 8);
     expect((await get(made)).failing).to.equal(undefined);
-    await subject.lanes.advance(third, 5);
+    await subject.leases.advance(third, 5);
     expect((await get(made)).cursor.sequence, "it never goes back by itself").to.equal(8);
   });
 
   it("keeps a dead letter, goes on behind it, and settles it once it is wanted again", async () => {
     const made = await create();
-    await subject.lanes.fail(await takeOne(), { problem: "first", retryAfterMs: 0 });
+    await subject.leases.fail(await takeOne(), { problem: "first", retryAfterMs: 0 });
     const letter = { sequence: 8, eventId: nextUuid() };
-    expect(await subject.lanes.setAside(await takeOne(), { ...letter, problem: "poison" })).to.equal(true);
+    expect(await subject.leases.setAside(await takeOne(), { ...letter, problem: "poison" })).to.equal(true);
     const { cursor, deadLetters, failing } = await get(made);
     expect([cursor.sequence, deadLetters, failing?.failures]).to.deep.equal([8, 1, 0]);
     const show = async () => await subject.subscriptions.listLetters(made, { limit: 10 });
     expect((await show())[0]).to.deep.include({ ...letter, failures: 2, problem: "poison", isWanted: false });
-    expect(await subject.lanes.listWanted(await takeOne(), { limit: 10 })).to.deep.equal([]);
+    expect(await subject.leases.listWanted(await takeOne(), { limit: 10 })).to.deep.equal([]);
 
     const request = { redelivery: { letters: "all" as const }, identity: identify("RedeliverEvents") };
     await subject.subscriptions.redeliver("default", made.subscriptionId, request);
-    const lane = await takeOne();
-    expect(await subject.lanes.listWanted(lane, { limit: 10 })).to.deep.equal([letter]);
-    await subject.lanes.settle(lane, letter, { problem: "still" });
+    const lease = await takeOne();
+    expect(await subject.leases.listWanted(lease, { limit: 10 })).to.deep.equal([letter]);
+    await subject.leases.settle(lease, letter, { problem: "still" });
     expect((await show())[0]).to.deep.include({ failures: 3, problem: "still", isWanted: false });
-    await subject.lanes.settle(lane, letter, { problem: undefined });
+    await subject.leases.settle(lease, letter, { problem: undefined });
     expect(await show()).to.deep.equal([]);
   });
 
-  it("ends by a lane, and goes on where it was once it is active again", async () => {
+  it("ends by a lease, and goes on where it was once it is active again", async () => {
     const made = await create();
-    expect(await subject.lanes.end(await takeOne(), { reason: "gone", problem: "status 410" })).to.equal(true);
+    expect(await subject.leases.end(await takeOne(), { reason: "gone", problem: "status 410" })).to.equal(true);
     expect(await get(made)).to.deep.include({ state: "dead", endReason: "gone", cursor: made.cursor });
     expect(await take()).to.deep.equal([]);
     await change(made, { state: "active", secret: undefined });
@@ -189,17 +189,17 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
 
   it("ends the right of whoever delivers with each change", async () => {
     const made = await create();
-    const lane = await takeOne();
+    const lease = await takeOne();
     await change(made, { state: "paused", secret: undefined });
-    expect(await subject.lanes.holds(lane)).to.equal(false);
-    expect(await subject.lanes.advance(lane, 9)).to.equal(false);
+    expect(await subject.leases.holds(lease)).to.equal(false);
+    expect(await subject.leases.advance(lease, 9)).to.equal(false);
     expect(await take()).to.deep.equal([]);
     await change(made, { state: "active", secret: undefined });
     const next = await takeOne();
     const from = { origin: ORIGIN, sequence: 2 };
     const request = { redelivery: { from }, identity: identify("RedeliverEvents") };
     await subject.subscriptions.redeliver("default", made.subscriptionId, request);
-    expect(await subject.lanes.advance(next, 9)).to.equal(false);
+    expect(await subject.leases.advance(next, 9)).to.equal(false);
     expect((await takeOne()).subscription.cursor).to.deep.equal(from);
     await subject.subscriptions.redeliver("default", made.subscriptionId, request);
     expect(await take(), "the same request again changes nothing").to.deep.equal([]);
@@ -207,17 +207,17 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
 
   it("signs by the former secret as well, for as long as it was said", async () => {
     const made = await create();
-    const toTexts = ({ secrets }: Lane) => secrets.map((secret) => Buffer.from(secret).toString());
+    const toTexts = ({ secrets }: DeliveryLease) => secrets.map((secret) => Buffer.from(secret).toString());
     const sealed = Buffer.from("second");
     const { secret } = await change(made, { state: undefined, secret: { sealed, formerMs: HOUR_MS } });
     expect(Buffer.from(secret ?? [])).to.deep.equal(sealed);
-    const lane = await takeOne();
-    expect(toTexts(lane)).to.deep.equal(["second", "sealed"]);
-    await subject.lanes.reseal(lane, [Buffer.from("second anew"), Buffer.from("sealed anew")]);
-    await subject.lanes.leave(lane, { dueAfterMs: 0 });
+    const lease = await takeOne();
+    expect(toTexts(lease)).to.deep.equal(["second", "sealed"]);
+    await subject.leases.reseal(lease, [Buffer.from("second anew"), Buffer.from("sealed anew")]);
+    await subject.leases.leave(lease, { dueAfterMs: 0 });
     const next = await takeOne();
     expect(toTexts(next)).to.deep.equal(["second anew", "sealed anew"]);
-    await subject.lanes.leave(next, { dueAfterMs: 0 });
+    await subject.leases.leave(next, { dueAfterMs: 0 });
     await subject.pass(HOUR_MS);
     expect((await get(made)).formerSecretUntil).to.equal(undefined);
     expect(toTexts(await takeOne())).to.deep.equal(["second anew"]);
@@ -227,19 +227,19 @@ export function subscriptionsContract(make: () => Promise<SubscriptionsSubject>)
     const [paused, active] = [await create(), await create()];
     await change(paused, { state: "paused", secret: undefined });
     await subject.pass(HOUR_MS - 1000);
-    expect(await subject.lanes.lapsePaused({ pausedMs: HOUR_MS })).to.equal(0);
+    expect(await subject.leases.lapsePaused({ pausedMs: HOUR_MS })).to.equal(0);
     await subject.pass(1000);
-    expect(await subject.lanes.lapsePaused({ pausedMs: HOUR_MS })).to.equal(1);
+    expect(await subject.leases.lapsePaused({ pausedMs: HOUR_MS })).to.equal(1);
     expect(await get(paused)).to.deep.include({ state: "dead", endReason: "lapsed" });
     expect((await get(active)).state).to.equal("active");
   });
 
   it("does nothing for a subscription that was deleted", async () => {
     const made = await create();
-    const lane = await takeOne();
+    const lease = await takeOne();
     await subject.subscriptions.delete("default", made.subscriptionId, TEST_ACTOR);
-    expect(await subject.lanes.advance(lane, 9)).to.equal(false);
-    expect(await subject.lanes.setAside(lane, { sequence: 9, eventId: nextUuid(), problem: "late" })).to.equal(false);
-    expect(await subject.lanes.keep([lane], { leaseMs: LEASE_MS })).to.deep.equal(new Set());
+    expect(await subject.leases.advance(lease, 9)).to.equal(false);
+    expect(await subject.leases.setAside(lease, { sequence: 9, eventId: nextUuid(), problem: "late" })).to.equal(false);
+    expect(await subject.leases.keep([lease], { leaseMs: LEASE_MS })).to.deep.equal(new Set());
   });
 }

@@ -7,7 +7,7 @@ describe("FakeSubscriptions", () => {
     const fake = new FakeSubscriptions(() => now);
     return {
       subscriptions: fake,
-      lanes: fake,
+      leases: fake,
       pass: async (ms) => {
         now += ms;
       },

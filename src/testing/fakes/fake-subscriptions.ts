@@ -1,6 +1,6 @@
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { subscriptionNotFound, subscriptionsFull } from "../../domain/repository-refusals.ts";
-import type { DeliveryLanes, Lane, WantedLetter } from "../../domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease, DeliveryLeases, WantedLetter } from "../../domain/subscriptions/delivery-leases.ts";
 import {
   type DeadLetter,
   type EndReason,
@@ -27,8 +27,8 @@ interface Row {
   nextMs: number;
 }
 
-/** Subscriptions and their lanes in memory. Trusted because they pass the same contract suite as those in PostgreSQL. */
-export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes {
+/** Subscriptions and their leases in memory. Trusted because they pass the same contract suite as those in PostgreSQL. */
+export class FakeSubscriptions implements SubscriptionRepository, DeliveryLeases {
   readonly #rows = new Map<string, Row>();
   readonly #requests = new FakeRequests();
   readonly #now: () => number;
@@ -110,7 +110,7 @@ export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes 
     return this.#show(row);
   }
 
-  async take({ leaseMs, limit }: { leaseMs: number; limit: number }): Promise<Lane[]> {
+  async take({ leaseMs, limit }: { leaseMs: number; limit: number }): Promise<DeliveryLease[]> {
     const now = this.#now();
     const due = [...this.#rows.values()]
       .filter(({ subscription }) => subscription.state === "active")
@@ -126,40 +126,46 @@ export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes 
     });
   }
 
-  async keep(lanes: readonly Lane[], { leaseMs }: { leaseMs: number }): Promise<ReadonlySet<Lane>> {
-    const kept = lanes.filter((lane) =>
-      this.#change(lane, (row) => {
+  async keep(leases: readonly DeliveryLease[], { leaseMs }: { leaseMs: number }): Promise<ReadonlySet<DeliveryLease>> {
+    const kept = leases.filter((lease) =>
+      this.#change(lease, (row) => {
         row.leaseUntilMs = this.#now() + leaseMs;
       }),
     );
     return new Set(kept);
   }
 
-  async holds(lane: Lane): Promise<boolean> {
-    return this.#change(lane, () => {});
+  async holds(lease: DeliveryLease): Promise<boolean> {
+    return this.#change(lease, () => {});
   }
 
-  async leave(lane: Lane, { dueAfterMs }: { dueAfterMs: number }): Promise<boolean> {
-    return this.#change(lane, (row) => this.#give(row, dueAfterMs));
+  async leave(lease: DeliveryLease, { dueAfterMs }: { dueAfterMs: number }): Promise<boolean> {
+    return this.#change(lease, (row) => this.#give(row, dueAfterMs));
   }
 
-  async advance(lane: Lane, sequence: number): Promise<boolean> {
-    return this.#change(lane, (row) => {
+  async advance(lease: DeliveryLease, sequence: number): Promise<boolean> {
+    return this.#change(lease, (row) => {
       const { cursor } = row.subscription;
       const moved = { ...cursor, sequence: Math.max(cursor.sequence, sequence) };
       this.#set(row, { cursor: moved, progressTime: new Date(this.#now()), failing: undefined });
     });
   }
 
-  async fail(lane: Lane, { problem, retryAfterMs }: { problem: string; retryAfterMs: number }): Promise<boolean> {
-    return this.#change(lane, (row) => {
+  async fail(
+    lease: DeliveryLease,
+    { problem, retryAfterMs }: { problem: string; retryAfterMs: number },
+  ): Promise<boolean> {
+    return this.#change(lease, (row) => {
       this.#give(row, retryAfterMs);
       this.#set(row, { failing: this.#toFailing(row, problem) });
     });
   }
 
-  async setAside(lane: Lane, { sequence, eventId, problem }: WantedLetter & { problem: string }): Promise<boolean> {
-    return this.#change(lane, (row) => {
+  async setAside(
+    lease: DeliveryLease,
+    { sequence, eventId, problem }: WantedLetter & { problem: string },
+  ): Promise<boolean> {
+    return this.#change(lease, (row) => {
       const failing = this.#toFailing(row, problem);
       const time = new Date(this.#now());
       row.letters.set(sequence, { eventId, sequence, failures: failing.failures, problem, time, isWanted: false });
@@ -169,24 +175,28 @@ export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes 
     });
   }
 
-  async end(lane: Lane, { reason, problem }: { reason: EndReason; problem: string }): Promise<boolean> {
-    return this.#change(lane, (row) => {
+  async end(lease: DeliveryLease, { reason, problem }: { reason: EndReason; problem: string }): Promise<boolean> {
+    return this.#change(lease, (row) => {
       this.#set(row, { failing: this.#toFailing(row, problem) });
       this.#end(row, reason);
     });
   }
 
-  async reseal(lane: Lane, [secret, former]: readonly Uint8Array[]): Promise<boolean> {
-    return this.#change(lane, (row) => Object.assign(row, { secret, former: former ?? row.former }));
+  async reseal(lease: DeliveryLease, [secret, former]: readonly Uint8Array[]): Promise<boolean> {
+    return this.#change(lease, (row) => Object.assign(row, { secret, former: former ?? row.former }));
   }
 
-  async listWanted({ subscription }: Lane, { limit }: { limit: number }): Promise<WantedLetter[]> {
+  async listWanted({ subscription }: DeliveryLease, { limit }: { limit: number }): Promise<WantedLetter[]> {
     const wanted = this.#lettersOf(subscription.subscriptionId).filter(({ isWanted }) => isWanted);
     return wanted.slice(0, limit).map(({ sequence, eventId }) => ({ sequence, eventId }));
   }
 
-  async settle(lane: Lane, { sequence }: WantedLetter, { problem }: { problem: string | undefined }): Promise<boolean> {
-    return this.#change(lane, ({ letters }) => {
+  async settle(
+    lease: DeliveryLease,
+    { sequence }: WantedLetter,
+    { problem }: { problem: string | undefined },
+  ): Promise<boolean> {
+    return this.#change(lease, ({ letters }) => {
       const letter = letters.get(sequence);
       if (letter === undefined) return;
       if (problem === undefined) letters.delete(sequence);
@@ -212,9 +222,9 @@ export class FakeSubscriptions implements SubscriptionRepository, DeliveryLanes 
     return row;
   }
 
-  #change(lane: Lane, change: (row: Row) => unknown): boolean {
-    const row = this.#rows.get(lane.subscription.subscriptionId);
-    if (row?.epoch !== lane.epoch) return false;
+  #change(lease: DeliveryLease, change: (row: Row) => unknown): boolean {
+    const row = this.#rows.get(lease.subscription.subscriptionId);
+    if (row?.epoch !== lease.epoch) return false;
     change(row);
     return true;
   }

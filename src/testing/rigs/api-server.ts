@@ -33,6 +33,7 @@ export interface ApiFunctions {
   events?: Partial<ApiOptions["events"]>;
   subscriptions?: Partial<ApiOptions["subscriptions"]>;
   audit?: Partial<ApiOptions["audit"]>;
+  privacy?: Partial<ApiOptions["privacy"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -63,6 +64,7 @@ export async function openApiServer(
     events: withDefects(functions.events),
     subscriptions: withDefects(functions.subscriptions),
     audit: withDefects(functions.audit),
+    privacy: withDefects(functions.privacy),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),

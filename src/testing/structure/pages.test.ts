@@ -9,6 +9,7 @@ import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
+import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { CONFIG_COMMANDS } from "../../cli/config-actions.ts";
 import { EXIT } from "../../cli/exit-code.ts";
@@ -52,7 +53,7 @@ const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
   ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService],
-  ...[AuditService, ConfigurationService, Health, ServerReflection],
+  ...[AuditService, PrivacyService, ConfigurationService, Health, ServerReflection],
 ];
 
 describe("the README and the pages of docs/", () => {

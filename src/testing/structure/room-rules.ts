@@ -73,13 +73,21 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       links: [".", "access", "files"],
       uploads: [".", "files"],
       log: [],
+      privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
-    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [], subscriptions: [] },
+    inner: {
+      uploads: [],
+      files: ["uploads"],
+      links: ["files"],
+      namespaces: [],
+      subscriptions: [],
+      privacy: ["files", "uploads"],
+    },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
   transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
@@ -169,6 +177,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       search: ["pool", "rows"],
       uploads: ["pool", "rows"],
       files: ["pool", "rows", "search", "uploads"],
+      privacy: ["pool", "rows", "journal", "links"],
       links: ["pool", "rows"],
       journal: ["pool", "search"],
       subscriptions: ["pool", "rows"],
@@ -285,6 +294,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ],
       // Files of grants are YAML.
       ...["node:readline", "node:timers", "node:tls", "node:url", "node:util", "node:zlib", "yaml"],
+      ...["node:timers", "node:tls", "node:url", "node:util", "node:v8", "node:zlib", "yaml"],
     ],
     gen: "types",
   },

@@ -1,13 +1,13 @@
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import type { Delivery, DeliveryResult, EventSender } from "../../domain/subscriptions/delivery.ts";
-import type { Lane } from "../../domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease } from "../../domain/subscriptions/delivery-leases.ts";
 import { DELIVERY_PACE } from "../../domain/subscriptions/judge-failure.ts";
 import { SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import { FakeSubscriptions } from "../../testing/fakes/fake-subscriptions.ts";
 import { nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
-import { type FollowedPlace, runLane } from "./run-lane.ts";
+import { deliverEvents, type FollowedPlace } from "./deliver-events.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -54,9 +54,9 @@ function createRig({ eventsMax = 3, batchMax = 1 }: { eventsMax?: number; batchM
     /** Runs turns until nothing is due at this moment. */
     async run() {
       for (let turns = 0; turns < 50; turns++) {
-        const [lane] = await store.take({ leaseMs: MINUTE_MS, limit: 1 });
-        if (lane === undefined) return;
-        await runTurn(lane);
+        const [lease] = await store.take({ leaseMs: MINUTE_MS, limit: 1 });
+        if (lease === undefined) return;
+        await runTurn(lease);
         const { cursor, failing, state } = await rig.get();
         if (state !== "active" || (failing === undefined && cursor.sequence >= eventsMax)) return;
       }
@@ -67,7 +67,7 @@ function createRig({ eventsMax = 3, batchMax = 1 }: { eventsMax?: number; batchM
     },
   };
   const random = createSeededRandom(7);
-  async function runTurn(lane: Lane) {
+  async function runTurn(lease: DeliveryLease) {
     const turn = new AbortController();
     const { signal } = new AbortController();
     const sender: EventSender = {
@@ -79,9 +79,9 @@ function createRig({ eventsMax = 3, batchMax = 1 }: { eventsMax?: number; batchM
         return result;
       },
     };
-    await runLane(
+    await deliverEvents(
       {
-        lanes: store,
+        leases: store,
         follow: async function* ({ subscription }): AsyncGenerator<FollowedPlace> {
           if (rig.follow !== undefined) throw rig.follow;
           for (let sequence = subscription.cursor.sequence + 1; sequence <= eventsMax; sequence++)
@@ -95,14 +95,14 @@ function createRig({ eventsMax = 3, batchMax = 1 }: { eventsMax?: number; batchM
         random,
         log: { warn: (details, message) => told.push({ message, details: details as Record<string, unknown> }) },
       },
-      lane,
+      lease,
       { turn: turn.signal, signal },
     );
   }
   return rig;
 }
 
-describe("runLane", () => {
+describe("deliverEvents", () => {
   it("sends events in order, and moves the cursor behind each that is confirmed", async () => {
     const rig = createRig();
     await rig.create();
@@ -241,7 +241,7 @@ describe("runLane", () => {
     expect((await rig.get()).cursor.sequence).to.equal(25);
   });
 
-  it("sends nothing more once somebody else has the lane", async () => {
+  it("sends nothing more once somebody else has the lease", async () => {
     const rig = createRig();
     await rig.create();
     rig.answer = () => {
@@ -254,7 +254,7 @@ describe("runLane", () => {
     expect((await rig.get()).cursor.sequence).to.equal(0);
   });
 
-  it("gives the lane back when there is no place among those who read events", async () => {
+  it("gives the lease back when there is no place among those who read events", async () => {
     const rig = createRig();
     await rig.create();
     rig.follow = new DomainError("resource_exhausted", "too many", { reason: "OVERLOADED" });

@@ -1,7 +1,7 @@
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { SERVICE_ACTOR } from "../../domain/deed.ts";
-import type { DeliveryLanes, Lane } from "../../domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease, DeliveryLeases } from "../../domain/subscriptions/delivery-leases.ts";
 import type { EndReason } from "../../domain/subscriptions/subscription.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
@@ -9,7 +9,7 @@ import { enterDeed, toJson } from "../rows/journal-rows.ts";
 import {
   allGoesWell,
   changedSubscriptions,
-  laneIsFree,
+  leaseIsFree,
   subscriptionColumns,
   subscriptionRow,
   toSecrets,
@@ -19,36 +19,36 @@ import {
 const keptRow = z.object({ subscription_id: z.string(), epoch: z.int() });
 const wantedRow = z.object({ sequence: z.int(), entry_id: z.string() });
 
-/** DeliveryLanes in PostgreSQL, each method one statement. */
-export function createDeliveryLanes(pool: DatabasePool, limits: Partial<BorderLimits> = {}): DeliveryLanes {
-  const change = async (lane: Lane, set: SqlFragment): Promise<boolean> => {
-    const { rowCount } = await pool.query(sql.unsafe`UPDATE subscription s SET ${set} WHERE ${isStillOf(lane)}`);
+/** DeliveryLeases in PostgreSQL, each method one statement. */
+export function createDeliveryLeases(pool: DatabasePool, limits: Partial<BorderLimits> = {}): DeliveryLeases {
+  const change = async (lease: DeliveryLease, set: SqlFragment): Promise<boolean> => {
+    const { rowCount } = await pool.query(sql.unsafe`UPDATE subscription s SET ${set} WHERE ${isStillOf(lease)}`);
     return rowCount > 0;
   };
-  const lanes: DeliveryLanes = {
+  const leases: DeliveryLeases = {
     take: (options) => take(pool, options),
     keep: (held, options) => keep(pool, held, options),
-    holds: (lane) => pool.exists(sql.unsafe`SELECT FROM subscription s WHERE ${isStillOf(lane)}`),
-    leave: (lane, { dueAfterMs }) =>
-      change(lane, sql.fragment`lease_until = '-infinity', next_time = now() + ${toInterval(dueAfterMs)}`),
-    advance: (lane, sequence) =>
+    holds: (lease) => pool.exists(sql.unsafe`SELECT FROM subscription s WHERE ${isStillOf(lease)}`),
+    leave: (lease, { dueAfterMs }) =>
+      change(lease, sql.fragment`lease_until = '-infinity', next_time = now() + ${toInterval(dueAfterMs)}`),
+    advance: (lease, sequence) =>
       change(
-        lane,
+        lease,
         sql.fragment`sequence = greatest(sequence, ${sequence}::bigint), progress_time = now(), ${allGoesWell}`,
       ),
-    fail: (lane, { problem, retryAfterMs }) =>
+    fail: (lease, { problem, retryAfterMs }) =>
       change(
-        lane,
+        lease,
         sql.fragment`${hasFailed(problem)}, lease_until = '-infinity', next_time = now() + ${toInterval(retryAfterMs)}`,
       ),
-    setAside: (lane, letter) => setAside(pool, lane, letter),
-    end: async (lane, { reason, problem }) => {
+    setAside: (lease, letter) => setAside(pool, lease, letter),
+    end: async (lease, { reason, problem }) => {
       const set = sql.fragment`${hasFailed(problem)}, ${isEnded(reason)}`;
-      return (await endAll(pool, { set, where: isStillOf(lane), reason })) > 0;
+      return (await endAll(pool, { set, where: isStillOf(lease), reason })) > 0;
     },
-    reseal: (lane, [secret, former]) =>
+    reseal: (lease, [secret, former]) =>
       change(
-        lane,
+        lease,
         sql.fragment`secret = ${toBytea(secret)}, former_secret = coalesce(${toBytea(former)}, former_secret)`,
       ),
     listWanted: async ({ subscription }, { limit }) => {
@@ -58,9 +58,9 @@ export function createDeliveryLanes(pool: DatabasePool, limits: Partial<BorderLi
         ORDER BY sequence LIMIT ${limit}`);
       return rows.map((row) => ({ sequence: row.sequence, eventId: row.entry_id }));
     },
-    settle: async (lane, { sequence }, { problem }) => {
+    settle: async (lease, { sequence }, { problem }) => {
       const which = sql.fragment`
-        d.namespace = s.namespace AND d.subscription_id = s.subscription_id AND d.sequence = ${sequence}::bigint AND ${isStillOf(lane)}`;
+        d.namespace = s.namespace AND d.subscription_id = s.subscription_id AND d.sequence = ${sequence}::bigint AND ${isStillOf(lease)}`;
       const statement =
         problem === undefined
           ? sql.unsafe`DELETE FROM dead_letter d USING subscription s WHERE ${which}`
@@ -74,11 +74,11 @@ export function createDeliveryLanes(pool: DatabasePool, limits: Partial<BorderLi
       return endAll(pool, { set: isEnded("lapsed"), where, reason: "lapsed" });
     },
   };
-  return atBorder<DeliveryLanes>(lanes, limits);
+  return atBorder<DeliveryLeases>(leases, limits);
 }
 
-/** That nobody has taken or changed the subscription of a lane since. */
-function isStillOf({ subscription, epoch }: Lane): SqlFragment {
+/** That nobody has taken or changed the subscription of a lease since. */
+function isStillOf({ subscription, epoch }: DeliveryLease): SqlFragment {
   const { namespace, subscriptionId } = subscription;
   return sql.fragment`
     s.namespace = ${namespace} AND s.subscription_id = ${subscriptionId}::uuid AND s.epoch = ${epoch}::bigint`;
@@ -91,10 +91,13 @@ function hasFailed(problem: string): SqlFragment {
 }
 
 function isEnded(reason: EndReason): SqlFragment {
-  return sql.fragment`state = 'dead', state_reason = ${reason}, state_time = now(), ${laneIsFree}`;
+  return sql.fragment`state = 'dead', state_reason = ${reason}, state_time = now(), ${leaseIsFree}`;
 }
 
-async function take(pool: DatabasePool, { leaseMs, limit }: { leaseMs: number; limit: number }): Promise<Lane[]> {
+async function take(
+  pool: DatabasePool,
+  { leaseMs, limit }: { leaseMs: number; limit: number },
+): Promise<DeliveryLease[]> {
   const rows = await pool.any(sql.type(subscriptionRow)`
     WITH due AS (
       SELECT s.namespace, s.subscription_id FROM subscription s JOIN namespace n ON n.name = s.namespace AND n.delete_time IS NULL
@@ -114,9 +117,9 @@ async function take(pool: DatabasePool, { leaseMs, limit }: { leaseMs: number; l
 
 async function keep(
   pool: DatabasePool,
-  held: readonly Lane[],
+  held: readonly DeliveryLease[],
   { leaseMs }: { leaseMs: number },
-): Promise<ReadonlySet<Lane>> {
+): Promise<ReadonlySet<DeliveryLease>> {
   const namespaces = held.map(({ subscription }) => subscription.namespace);
   const ids = held.map(({ subscription }) => subscription.subscriptionId);
   const epochs = held.map(({ epoch }) => epoch);
@@ -126,23 +129,23 @@ async function keep(
       AS h (namespace, subscription_id, epoch)
     WHERE s.namespace = h.namespace COLLATE "C" AND s.subscription_id = h.subscription_id AND s.epoch = h.epoch
     RETURNING s.subscription_id, s.epoch`);
-  // This process may hold a lane that it has lost beside the one that it has taken since.
+  // This process may hold a lease that it has lost beside the one that it has taken since.
   const kept = new Map(rows.map((row) => [row.subscription_id, row.epoch]));
   return new Set(held.filter(({ subscription, epoch }) => kept.get(subscription.subscriptionId) === epoch));
 }
 
 async function setAside(
   pool: DatabasePool,
-  lane: Lane,
-  { sequence, eventId, problem }: Parameters<DeliveryLanes["setAside"]>[1],
+  lease: DeliveryLease,
+  { sequence, eventId, problem }: Parameters<DeliveryLeases["setAside"]>[1],
 ): Promise<boolean> {
   const { rowCount } = await pool.query(sql.type(subscriptionRow)`
     WITH former AS (
-      SELECT s.failures FROM subscription s WHERE ${isStillOf(lane)}
+      SELECT s.failures FROM subscription s WHERE ${isStillOf(lease)}
     ), changed AS (
       UPDATE subscription s SET sequence = ${sequence}::bigint, failures = 0, first_failure_time = NULL, last_failure_time = now(),
         failure = ${problem}, failing_since = coalesce(s.failing_since, now()), lease_until = '-infinity', next_time = now()
-      WHERE ${isStillOf(lane)}
+      WHERE ${isStillOf(lease)}
       RETURNING ${subscriptionColumns}
     ), letter AS (
       INSERT INTO dead_letter (namespace, subscription_id, sequence, entry_id, failures, failure)

@@ -1,6 +1,6 @@
 import { DomainError } from "../../domain/errors.ts";
 import type { Delivery, DeliveryFailure, EventSender } from "../../domain/subscriptions/delivery.ts";
-import type { DeliveryLanes, Lane, WantedLetter } from "../../domain/subscriptions/delivery-lanes.ts";
+import type { DeliveryLease, DeliveryLeases, WantedLetter } from "../../domain/subscriptions/delivery-leases.ts";
 import { type DeliveryPace, judgeFailure } from "../../domain/subscriptions/judge-failure.ts";
 import { type Failing, SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import { gatherReady } from "./gather-ready.ts";
@@ -12,18 +12,18 @@ export interface FollowedPlace {
   readonly delivery: Delivery | undefined;
 }
 
-/** What lanes work with. */
-export interface LaneAccess {
-  lanes: DeliveryLanes;
+/** What deliveries work with. */
+export interface DeliveryAccess {
+  leases: DeliveryLeases;
   /**
    * What is behind the cursor of a subscription, and then what comes. Ends with `failed_precondition / EVENTS_RESET`, and with the
    * signal's reason.
    */
-  follow(lane: Lane, options: { signal: AbortSignal }): AsyncIterable<FollowedPlace>;
+  follow(lease: DeliveryLease, options: { signal: AbortSignal }): AsyncIterable<FollowedPlace>;
   /** One event of a subscription's namespace; undefined when it is not kept any more. */
-  find(lane: Lane, letter: WantedLetter): Promise<Delivery | undefined>;
+  find(lease: DeliveryLease, letter: WantedLetter): Promise<Delivery | undefined>;
   /** Opens the way to the receiver of a subscription. */
-  open(lane: Lane): Promise<EventSender>;
+  open(lease: DeliveryLease): Promise<EventSender>;
   pace: DeliveryPace;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -32,37 +32,37 @@ export interface LaneAccess {
 
 /** Dead letters that are sent again in one turn; the next turn goes on. */
 const WANTED_MAX = 100;
-/** How soon a lane is tried again that has found no place among those who read the events, in milliseconds. */
+/** How soon a subscription is tried again that has found no place among those who read the events, in milliseconds. */
 const CROWDED_RETRY_MS = 5000;
 const DAY_MS = 86_400_000;
 
-/** Somebody else has taken the lane, or the subscription was changed: what is under way counts for nothing any more. */
+/** Somebody else has taken the lease, or the subscription was changed: what is under way counts for nothing any more. */
 const LOST = Symbol("lost");
-/** The turn of the lane has ended by a failure, which is recorded. */
+/** The turn has ended by a failure, which is recorded. */
 const FAILED = Symbol("failed");
 type Outcome = typeof LOST | typeof FAILED | undefined;
 
 /**
- * One turn of a lane: sends the dead letters that are wanted again, and then what is behind the cursor, in order, until a delivery
+ * One turn of a subscription: sends the dead letters that are wanted again, and then what is behind the cursor, in order, until a delivery
  * fails, or the turn is over. The cursor moves after each delivery that the receiver has confirmed, and not before: a holder that dies
  * in between has sent an event that is sent again.
  *
  * `turn` is aborted when the turn is over; what is being sent then is still brought to its end. `signal` ends that as well. Rejects
- * only as `DeliveryLanes` does; the lease of the lane then ends by itself.
+ * only as `DeliveryLeases` does; the lease then ends by itself.
  */
-export async function runLane(
-  access: LaneAccess,
-  lane: Lane,
+export async function deliverEvents(
+  access: DeliveryAccess,
+  lease: DeliveryLease,
   { turn, signal }: { turn: AbortSignal; signal: AbortSignal },
 ): Promise<void> {
   // However the turn ends, whoever follows the events for it is told.
   const following = new AbortController();
-  const run = new LaneRun(access, lane, { sender: await access.open(lane), signal });
+  const run = new Turn(access, lease, { sender: await access.open(lease), signal });
   let dueAfterMs = 0;
   try {
     const ending = AbortSignal.any([turn, signal, following.signal]);
     if ((await run.sendWanted(ending)) !== undefined) return;
-    const places = access.follow(lane, { signal: ending });
+    const places = access.follow(lease, { signal: ending });
     for await (const group of gatherReady(places, run.batchMax)) {
       if ((await run.sendGroup(group)) !== undefined) return;
       ending.throwIfAborted();
@@ -78,23 +78,27 @@ export async function runLane(
   } finally {
     following.abort();
   }
-  await access.lanes.leave(lane, { dueAfterMs });
+  await access.leases.leave(lease, { dueAfterMs });
 }
 
-class LaneRun {
-  readonly #access: LaneAccess;
-  readonly #lane: Lane;
+class Turn {
+  readonly #access: DeliveryAccess;
+  readonly #lease: DeliveryLease;
   readonly #signal: AbortSignal;
   readonly #sender: EventSender;
   /** How the deliveries fail at the moment. */
   #failing: Failing | undefined;
 
-  constructor(access: LaneAccess, lane: Lane, { sender, signal }: { sender: EventSender; signal: AbortSignal }) {
+  constructor(
+    access: DeliveryAccess,
+    lease: DeliveryLease,
+    { sender, signal }: { sender: EventSender; signal: AbortSignal },
+  ) {
     this.#access = access;
-    this.#lane = lane;
+    this.#lease = lease;
     this.#signal = signal;
     this.#sender = sender;
-    this.#failing = lane.subscription.failing;
+    this.#failing = lease.subscription.failing;
   }
 
   get batchMax(): number {
@@ -103,13 +107,13 @@ class LaneRun {
 
   /** Sends the dead letters that are wanted again, each by itself. One that the receiver does not take stays a dead letter. */
   async sendWanted(ending: AbortSignal): Promise<Outcome> {
-    const { lanes, find } = this.#access;
-    for (const letter of await lanes.listWanted(this.#lane, { limit: WANTED_MAX })) {
+    const { leases, find } = this.#access;
+    for (const letter of await leases.listWanted(this.#lease, { limit: WANTED_MAX })) {
       ending.throwIfAborted();
-      const delivery = await find(this.#lane, letter);
+      const delivery = await find(this.#lease, letter);
       const failure = delivery && (await this.#sender.send([delivery], { signal: this.#signal })).failure;
       if (failure !== undefined && failure.kind !== "event") return await this.#fail(failure);
-      if (!(await lanes.settle(this.#lane, letter, { problem: failure?.problem }))) return LOST;
+      if (!(await leases.settle(this.#lease, letter, { problem: failure?.problem }))) return LOST;
     }
     return undefined;
   }
@@ -120,7 +124,7 @@ class LaneRun {
     while (waiting.length > 0) {
       this.#signal.throwIfAborted();
       // It may have waited for the event for long. One read by a key is little beside a request.
-      if (!(await this.#access.lanes.holds(this.#lane))) return LOST;
+      if (!(await this.#access.leases.holds(this.#lease))) return LOST;
       const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
       const last = waiting[delivered - 1];
       if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;
@@ -134,21 +138,21 @@ class LaneRun {
 
   /** Ends the subscription for good, unless its owner wants it again. */
   async end(reason: "gone" | "lapsed" | "events-reset", problem: string): Promise<void> {
-    const isEnded = await this.#access.lanes.end(this.#lane, { reason, problem });
+    const isEnded = await this.#access.leases.end(this.#lease, { reason, problem });
     if (isEnded) this.#warn({ reason, problem }, "a subscription has ended; UpdateSubscription makes it active again");
   }
 
   async #advance(sequence: number): Promise<boolean> {
     this.#failing = undefined;
-    return await this.#access.lanes.advance(this.#lane, sequence);
+    return await this.#access.leases.advance(this.#lease, sequence);
   }
 
   /** `delivery` is the event that was not delivered, where that is the one behind the cursor. */
   async #fail(failure: DeliveryFailure, delivery?: Delivery): Promise<Outcome> {
-    const { lanes, pace, random } = this.#access;
+    const { leases, pace, random } = this.#access;
     const { problem } = failure;
     const before = this.#failing;
-    const now = this.#lane.takenTime;
+    const now = this.#lease.takenTime;
     const verdict = judgeFailure(failure, { before, now, pace, random });
     if (verdict.kind === "end") {
       await this.end(verdict.reason, problem);
@@ -157,11 +161,11 @@ class LaneRun {
     this.#tell(problem, { before, now });
     if (verdict.kind === "dead-letter" && delivery !== undefined) {
       const { eventId, sequence } = delivery;
-      if (await lanes.setAside(this.#lane, { eventId, sequence, problem }))
+      if (await leases.setAside(this.#lease, { eventId, sequence, problem }))
         this.#warn({ eventId, problem }, "a receiver does not take an event, which is now a dead letter");
     } else {
       const retryAfterMs = verdict.kind === "retry" ? verdict.afterMs : pace.delayMaxMs;
-      await lanes.fail(this.#lane, { problem, retryAfterMs });
+      await leases.fail(this.#lease, { problem, retryAfterMs });
     }
     return FAILED;
   }
@@ -176,7 +180,7 @@ class LaneRun {
   }
 
   #warn(details: object, message: string): void {
-    const { subscriptionId, namespace } = this.#lane.subscription;
+    const { subscriptionId, namespace } = this.#lease.subscription;
     this.#access.log.warn({ subscriptionId, namespace, ...details }, message);
   }
 }
