@@ -8,11 +8,11 @@ import type { Config } from "./config/config.ts";
 import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
+import { createFiles, createPrivacy, createReadModels, toDatabaseJobs } from "./connect-repositories.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
-import type { LinkRepository } from "./domain/links/link-repository.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -24,20 +24,13 @@ import { startJobs } from "./jobs/start-jobs.ts";
 import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { EntryQueue } from "./journal/entry-queue.ts";
 import { JournalRecorder } from "./journal/journal-recorder.ts";
-import { createFileRepository } from "./postgres/files/file-repository.ts";
-import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
 import { createEventLog } from "./postgres/journal/event-log.ts";
-import { createJournal } from "./postgres/journal/journal.ts";
-import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createJournalWriter } from "./postgres/journal/journal-writer.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
-import { createPathsById } from "./postgres/paths-by-id.ts";
+import type { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
-import { createErasureRepository } from "./postgres/privacy/erasures.ts";
-import { createSubjectData } from "./postgres/privacy/subject-data.ts";
-import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { CommitPositions } from "./queries/commit-positions.ts";
@@ -124,40 +117,37 @@ export async function connectService(
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const { files, primaryFiles } = createFiles(pools);
+  const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
-  const privacy = createPrivacy(pools, { ...access, files: primaryFiles });
+  const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
-    erasures: privacy.erasing.erasures,
     recorder,
     deliveries,
     access,
-    files: primaryFiles,
+    files: files.primaryFiles,
     check,
     watchResidency,
     log,
-    ...toDatabaseJobs(pools, { links, marks, auditLog, journalDays: config.journalDays }),
+    ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
   return {
     access,
     directory,
     namespaces,
-    paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
     storageNow: () => storage.connections.clock.now(),
-    files,
-    primaryFiles,
+    ...files,
     positions,
     recorder,
-    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
+    copyFile: createFileCopier({ ...access, files: files.primaryFiles }, COPY_LIMITS),
     links,
+    ...createReadModels(pools),
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
-    journal: createJournal(pools.queries),
-    ...privacy,
     auditLog,
+    ...privacy,
     watches: createWatches(config, access),
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
@@ -171,41 +161,6 @@ export async function connectService(
   };
 }
 
-/** Files as queries see them, and as commands do. */
-function createFiles(pools: DatabasePools): Pick<ConnectedService, "files" | "primaryFiles"> {
-  const { commands } = pools;
-  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
-  return { files: createFileRepository(pools), primaryFiles };
-}
-
-/** What jobs do with the database alone. */
-function toDatabaseJobs(
-  { commands }: DatabasePools,
-  {
-    links,
-    marks,
-    auditLog,
-    journalDays,
-  }: {
-    links: Pick<LinkRepository, "forget">;
-    marks: ReturnType<typeof createCommitMarks>;
-    auditLog: AuditLog | undefined;
-    journalDays: number;
-  },
-) {
-  return {
-    journalDays,
-    auditLog: auditLog?.jobs,
-    leases: createJobLeases(commands),
-    relay: createJournalRelay(commands),
-    forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
-    forgetLinks: (options: ForgetOptions) => links.forget(options),
-    forgetMarks: (options: Pick<ForgetOptions, "limit">) => marks.forget(options),
-  };
-}
-
-type ForgetOptions = Parameters<LinkRepository["forget"]>[0];
-
 /** Writes the last entries. Nobody calls any more; what the database does not take now is lost. */
 async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
   await recorder.drain().catch((error) => log.error({ error }, "the last entries of the journal are lost"));
@@ -213,12 +168,6 @@ async function drain(recorder: JournalRecorder, log: Logger): Promise<void> {
 
 function createWatches({ databaseBackoff: backoff }: Config, { uploads }: ConnectedService["access"]): UploadWatches {
   return new UploadWatches({ catalogue: uploads.catalogue, backoff, limits: WATCH_LIMITS });
-}
-
-/** What is kept about people, and its erasure. */
-function createPrivacy({ commands, queries }: DatabasePools, access: Omit<ErasureAccess, "erasures">) {
-  const erasing: ErasureAccess = { ...access, erasures: createErasureRepository(commands) };
-  return { subjects: createSubjectData(queries), erasing };
 }
 
 /** Records what changes nothing. */

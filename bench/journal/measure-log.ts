@@ -6,30 +6,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { parseConfig } from "../../src/config/config.ts";
 import { startDevS3Server } from "../../src/devstack/s3-server/dev-s3-server.ts";
-import { LogProblem } from "../../src/domain/log/checkpoint.ts";
 import { proveInclusion } from "../../src/domain/log/inclusion.ts";
 import { LogFiles } from "../../src/domain/log/log-files.ts";
-import type { LogStore } from "../../src/domain/log/log-store.ts";
-import { TILE_WIDTH } from "../../src/domain/log/merkle-tree.ts";
-import {
-  createNoteKey,
-  type NoteSigner,
-  type NoteVerifier,
-  parseNoteSigner,
-  parseNoteVerifier,
-} from "../../src/domain/log/signed-note.ts";
+import { createNoteKey, type NoteSigner, parseNoteSigner } from "../../src/domain/log/signed-note.ts";
 import { LogPublisher } from "../../src/journal/log/log-publisher.ts";
 import { PUBLISH_PACE, publishLog } from "../../src/journal/log/publish-log.ts";
-import { verifyLog } from "../../src/journal/log/verify-log.ts";
-import { createJournal } from "../../src/postgres/journal/journal.ts";
 import { createJournalRelay } from "../../src/postgres/journal/journal-relay.ts";
 import { createLogLeaves } from "../../src/postgres/journal/log-leaves.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
-import { toExportLine } from "../../src/rpc/messages/audit-message.ts";
 import { createS3Access } from "../../src/s3/create-access.ts";
 import { createLogStore } from "../../src/s3/log-store.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import type { JournalTrial } from "./journal-trial.ts";
+import { KeptStore } from "./kept-store.ts";
+import { tamperWithLog } from "./tamper-log.ts";
 
 const NAME = "bench.example/log";
 const CREDENTIALS = { accessKeyId: "bench", secretAccessKey: "bench-secret" };
@@ -51,19 +41,10 @@ export async function measureLog(
   pace: LogPace,
   report: (what: string) => void,
 ): Promise<FigureRow[]> {
-  const s3 = await startDevS3Server({
-    ...{ directory: join(trial.directory, "log-s3"), region: "eu-central-1", buckets: ["audit"], ...CREDENTIALS },
-  });
-  const config = parseConfig({
-    ...{ SLUICE_DATABASE_URL: trial.url, SLUICE_S3_BUCKET: "audit", SLUICE_S3_REGION: "eu-central-1" },
-    ...{ SLUICE_S3_ENDPOINT: s3.url, SLUICE_AUTH: "dev", SLUICE_DEV_TOKEN: "bench-token" },
-  });
-  const access = createS3Access(config, { credentials: async () => CREDENTIALS });
-  const now = () => new Date();
-  const store = new KeptStore(createLogStore(access.at("audit"), { bucket: "audit", prefix: "", lockMs: 1, now }));
+  const { store, close } = await openStorage(trial);
   const pool = await createDatabasePool("log", { url: trial.url });
   const signer = parseNoteSigner(createNoteKey(NAME).signingKey) as NoteSigner;
-  const log = { leaves: createLogLeaves(pool), store, signers: [signer], now };
+  const log = { leaves: createLogLeaves(pool), store, signers: [signer], now: () => new Date() };
   const relay = createJournalRelay(pool);
   const folder = join(trial.directory, "log-files");
   try {
@@ -72,7 +53,7 @@ export async function measureLog(
     const rate = Math.round((1000 * size) / (performance.now() - begunAt));
     report(`published ${size} entries, ${rate} a second`);
     const judged = await judge(store, folder, signer);
-    const tampered = await tamper(store, { signer, trial, pool, size });
+    const tampered = await tamperWithLog(store, { signer, trial, pool, size });
     report(`tampering found: ${tampered.found} of ${tampered.tried}`);
     const requests = await proveSome(store, size);
     await trial.query("DELETE FROM journal_personal");
@@ -118,40 +99,29 @@ export async function measureLog(
       },
     ];
   } finally {
-    access.close();
     await pool.end();
-    await s3.close();
+    await close();
   }
 }
 
-/** Keeps what was written, and counts the requests. */
-class KeptStore implements LogStore {
-  readonly objects = new Map<string, Uint8Array>();
-  requests = 0;
-  readonly #store: LogStore;
-
-  constructor(store: LogStore) {
-    this.#store = store;
-  }
-
-  read: LogStore["read"] = (path, options) => {
-    this.requests++;
-    return this.#store.read(path, options);
+/** A bucket of a development S3 server of the trial's own. */
+async function openStorage(trial: JournalTrial): Promise<{ store: KeptStore; close: () => Promise<void> }> {
+  const s3 = await startDevS3Server({
+    ...{ directory: join(trial.directory, "log-s3"), region: "eu-central-1", buckets: ["audit"], ...CREDENTIALS },
+  });
+  const config = parseConfig({
+    ...{ SLUICE_DATABASE_URL: trial.url, SLUICE_S3_BUCKET: "audit", SLUICE_S3_REGION: "eu-central-1" },
+    ...{ SLUICE_S3_ENDPOINT: s3.url, SLUICE_AUTH: "dev", SLUICE_DEV_TOKEN: "bench-token" },
+  });
+  const access = createS3Access(config, { credentials: async () => CREDENTIALS });
+  const store = new KeptStore(
+    createLogStore(access.at("audit"), { bucket: "audit", prefix: "", lockMs: 1, now: () => new Date() }),
+  );
+  const close = async () => {
+    access.close();
+    await s3.close();
   };
-
-  create: LogStore["create"] = async (path, bytes, options) => {
-    this.requests++;
-    const isCreated = await this.#store.create(path, bytes, options);
-    if (isCreated) this.objects.set(path, bytes);
-    return isCreated;
-  };
-
-  replace: LogStore["replace"] = async (path, bytes, etag) => {
-    this.requests++;
-    const replaced = await this.#store.replace(path, bytes, etag);
-    if (replaced !== undefined) this.objects.set(path, bytes);
-    return replaced;
-  };
+  return { store, close };
 }
 
 async function publishAll(publisher: LogPublisher): Promise<number> {
@@ -189,104 +159,6 @@ async function ask(program: string, args: readonly string[]): Promise<string> {
 function toJudged(name: string, refusals: number | undefined, note = ""): FigureRow {
   const skipped = refusals === undefined ? "the judges are not installed (.ci/run builds them); " : "";
   return { name, measured: refusals ?? -1, must: { atMost: 0 }, unit: "count", note: skipped + note };
-}
-
-type Line = { entry: Record<string, unknown> };
-
-/** Tampers with exported lines and with files of the log, and counts how often the verifier names an entry. */
-async function tamper(
-  store: KeptStore,
-  {
-    signer,
-    trial,
-    pool,
-    size,
-  }: { signer: NoteSigner; trial: JournalTrial; pool: Parameters<typeof createJournal>[0]; size: number },
-): Promise<{ tried: number; found: number }> {
-  const lines = await exportAll(trial, pool);
-  const verifiers = [parseNoteVerifier(signer.verifierKey) as NoteVerifier];
-  const isNamed = async (changedLines: readonly Line[], changed: ReadonlyMap<string, Uint8Array>, sequence: number) => {
-    const read = async (path: string) => {
-      const bytes = changed.get(path) ?? store.objects.get(path);
-      return bytes === undefined ? undefined : { bytes, etag: "" };
-    };
-    const exported = { lines: toLines(changedLines), isWhole: true, after: 0 };
-    return await verifyLog({ read, origin: NAME, verifiers, exported }).then(
-      () => false,
-      (error) => error instanceof LogProblem && error.message.includes(`entry ${sequence} `),
-    );
-  };
-  if (await isNamed(lines, new Map(), 0)) throw new Error("the verifier refuses the log as it is");
-  let [tried, found] = [0, 0];
-  const note = (isFound: boolean) => {
-    tried++;
-    if (isFound) found++;
-  };
-  for (const sequence of [1, Math.ceil(size / 2), size]) {
-    const at = sequence - 1;
-    const other = sequence === size ? at - 1 : at;
-    const line = lines[at] as Line;
-    const swapped = structuredClone([lines[other], lines[other + 1]]) as [Line, Line];
-    [swapped[0].entry.sequence, swapped[1].entry.sequence] = [swapped[1].entry.sequence, swapped[0].entry.sequence];
-    const edited = { entry: { ...line.entry, outcome: "PERMISSION_DENIED" } };
-    const inserted = { entry: { ...line.entry, proof: undefined } };
-    note(await isNamed(lines.with(at, edited), new Map(), sequence));
-    note(await isNamed(lines.toSpliced(at, 1), new Map(), sequence));
-    note(await isNamed(lines.toSpliced(at, 0, inserted), new Map(), sequence));
-    note(await isNamed(lines.toSpliced(other, 2, swapped[1], swapped[0]), new Map(), other + 1));
-    note(await isNamed(lines.slice(0, at), new Map(), sequence));
-    const index = Math.floor(at / TILE_WIDTH);
-    const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-    const path = [...store.objects.keys()].find(
-      (one) => one === bundlePath(index) + (width === TILE_WIDTH ? "" : `.p/${width}`),
-    ) as string;
-    const bundle = Buffer.from(store.objects.get(path) as Uint8Array);
-    const begin = (nth: number) => 34 * (nth - index * TILE_WIDTH);
-    const cut = (from: number, to: number, ...between: Uint8Array[]) =>
-      new Map([[path, Buffer.concat([bundle.subarray(0, begin(from)), ...between, bundle.subarray(begin(to))])]]);
-    const made = Buffer.concat([Uint8Array.of(0, 32), Buffer.alloc(32, 9)]);
-    const pick = (nth: number) => bundle.subarray(begin(nth), begin(nth + 1));
-    note(await isNamed(lines, cut(at, at + 1, made), sequence));
-    note(await isNamed(lines, cut(at, at + 1), sequence));
-    note(await isNamed(lines, cut(at, at, made), sequence));
-    const first = other % TILE_WIDTH === TILE_WIDTH - 1 ? other - 1 : other;
-    note(await isNamed(lines, cut(first, first + 2, pick(first + 1), pick(first)), first + 1));
-    note(await isNamed(lines, new Map([[path, bundle.subarray(0, begin(at))]]), sequence));
-  }
-  return { tried, found };
-}
-
-function bundlePath(index: number): string {
-  const digits = String(index % 1000).padStart(3, "0");
-  return index < 1000
-    ? `tile/entries/${digits}`
-    : `tile/entries/x${String(Math.floor(index / 1000)).padStart(3, "0")}/${digits}`;
-}
-
-/** The lines of an export of all namespaces. */
-async function exportAll(trial: JournalTrial, pool: Parameters<typeof createJournal>[0]): Promise<Line[]> {
-  const journal = createJournal(pool);
-  const lines: Line[] = [];
-  const through = await journal.lastSequence();
-  const namespaces = await trial.query<{ namespace: string }>("SELECT DISTINCT namespace FROM journal_number");
-  for (const { namespace } of namespaces) {
-    for (let after = 0; after < through; ) {
-      const page = await journal.readMatching(namespace, {
-        filter: undefined,
-        scope: [""],
-        after,
-        through,
-        limit: 5000,
-      });
-      for (const entry of page.entries) lines.push(JSON.parse(toExportLine({ kind: "entry", entry })));
-      after = page.through;
-    }
-  }
-  return lines.sort((one, other) => Number(one.entry.sequence) - Number(other.entry.sequence));
-}
-
-async function* toLines(lines: readonly Line[]): AsyncGenerator<Record<string, unknown>> {
-  yield* lines;
 }
 
 /** The most requests that a proof takes, of the checkpoint and the tiles. */

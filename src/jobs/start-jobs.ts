@@ -10,7 +10,7 @@ import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import { continueErasures, reapplyErasures } from "./erase-subjects.ts";
 import { noteReceived } from "./note-received.ts";
-import { type AuditLogJobs, toPublishing, watchAuditLog } from "./publish-audit-log.ts";
+import { type AuditLogJobs, startAuditLogJobs } from "./publish-audit-log.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
@@ -34,9 +34,6 @@ const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
-/** How soon another replica takes the audit log over. */
-const PUBLISHING_LEASE_MS = 3000;
-const WATCH_AUDIT_LOG_EVERY_MS = 10_000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
 /** How soon a new subscription begins, and one whose holder has died goes on. */
@@ -155,18 +152,7 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
       ...told(number.name),
     }),
   ];
-  const { auditLog } = deps;
-  if (auditLog !== undefined) {
-    const publish = toPublishing(auditLog);
-    jobs.push(
-      repeat(() => runIfDue(publish, PUBLISHING_LEASE_MS), {
-        everyMs: NUMBERING_DUE_CHECK_MS,
-        random,
-        ...told(publish.name),
-      }),
-      repeat(() => watchAuditLog(auditLog), { everyMs: WATCH_AUDIT_LOG_EVERY_MS, random, ...told("watch-audit-log") }),
-    );
-  }
+  if (deps.auditLog !== undefined) jobs.push(...startAuditLogJobs(deps.auditLog, { runIfDue, random, told }));
   return {
     stop: async () => {
       stopping.abort(new Error("the service stops"));

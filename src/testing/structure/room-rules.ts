@@ -72,8 +72,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       filter: [".", "files"],
       links: [".", "access", "files"],
       uploads: [".", "files"],
-      privacy: [".", "files", "links", "uploads", "journal"],
       log: [],
+      privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
     },
   },
@@ -323,8 +323,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "connect-deliveries.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
   "connect-audit-log.ts": { imports: SERVER_ROOMS, packages: [] },
+  "connect-repositories.ts": { imports: [...SERVER_ROOMS, "connect-audit-log.ts"], packages: [] },
   "connect-service.ts": {
-    imports: [...SERVER_ROOMS, "connect-audit-log.ts", "connect-database.ts", "connect-deliveries.ts"],
+    imports: [
+      ...SERVER_ROOMS,
+      "connect-audit-log.ts",
+      "connect-database.ts",
+      "connect-deliveries.ts",
+      "connect-repositories.ts",
+    ],
     packages: ["node:*", "pino"],
   },
   config: {
