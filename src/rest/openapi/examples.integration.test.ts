@@ -1,7 +1,9 @@
 import { expect } from "chai";
+import { createNoteKey } from "../../domain/log/signed-note.ts";
 import { TEST_TOKEN_KEYS } from "../../testing/rigs/authenticate-upload-tokens.ts";
 import { callRest, type RestAnswer } from "../../testing/rigs/rest-client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { until } from "../../testing/rigs/until.ts";
 
 interface Parameter {
   name: string;
@@ -53,7 +55,15 @@ describe("The examples of the OpenAPI document", function () {
   const operations = new Map<string, Operation>();
 
   before(async () => {
-    service = await startService({ settings: { SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS) } });
+    const { signingKey } = createNoteKey("example.org/log");
+    const auditLog = { SLUICE_AUDIT_BUCKET: "bucket/audit", SLUICE_AUDIT_KEYS: JSON.stringify([signingKey]) };
+    service = await startService({ settings: { SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS), ...auditLog } });
+    // The example of a proof is of the first entry.
+    const proof = `${service.url}/v1/namespaces/default/auditEntries/1/inclusionProof`;
+    await until(
+      "the first entry is published",
+      async () => (await callRest(proof, { token: SERVICE_TOKEN })).status === 200,
+    );
     const { body } = await callRest(`${service.url}/openapi.json`);
     for (const [path, methods] of Object.entries<Record<string, Operation>>(body.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
