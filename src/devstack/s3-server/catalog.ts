@@ -74,7 +74,9 @@ export class Catalog {
         { BucketName: name },
       );
     }
-    this.#files?.createBucket(name, this.#addBucket(name, place));
+    // Made before it is asked whether there are files: an optional call does not look at its arguments.
+    const bucket = this.#addBucket(name, place);
+    this.#files?.createBucket(name, bucket);
   }
 
   hasBucket(name: string): boolean {
