@@ -99,6 +99,7 @@ function recordReads(
     audit: {},
     events: {},
     subscriptions: {},
+    privacy: {},
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {

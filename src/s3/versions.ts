@@ -34,6 +34,8 @@ export async function listVersions(
       lastModified: LastModified,
       isDeleteMarker,
     }))
+    // versitygw begins with the key itself.
+    .filter(({ key }) => afterKey === undefined || compareBytes(key, afterKey) > 0)
     // A page tells its marks behind its versions.
     .sort((a, b) => compareBytes(a.key, b.key));
   const next: PageMarkers | undefined =
