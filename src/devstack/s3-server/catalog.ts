@@ -74,7 +74,6 @@ export class Catalog {
         { BucketName: name },
       );
     }
-    // Made before it is asked whether there are files: an optional call does not look at its arguments.
     const bucket = this.#addBucket(name, place);
     this.#files?.createBucket(name, bucket);
   }
