@@ -64,7 +64,7 @@ export async function measureReconcile(
   }
 }
 
-/** Which keys differ, and how: each kind as often. */
+/** The keys that differ between S3 and the database, by the way in which they differ. Every way has the same number of keys. */
 function plant(rows: number, seed: number): Map<number, (typeof KINDS)[number]> {
   const random = createRandom(seed);
   const planted = new Map<number, (typeof KINDS)[number]>();

@@ -90,7 +90,7 @@ async function relayUntil(url: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Whether a connection was cut: by the server's word (57P01), or without one. */
+/** Whether the error says that a connection was cut. The server may have sent 57P01 before, or nothing. */
 function isKill(error: unknown): boolean {
   const { code = "", message = "" } = error as { code?: string; message?: string };
   return (

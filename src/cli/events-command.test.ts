@@ -1,24 +1,12 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import type { JournalEvent } from "../domain/journal/event-log.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
+import { MOVED_EVENT } from "../testing/samples/sample-event.ts";
 import { runCli, type ServerCommands } from "./program.ts";
 
 const UNTOUCHED = {} as ServerCommands;
-const MOVED: JournalEvent = {
-  eventId: "0190a3b4-5c6d-7e8f-9a0b-0000000000bb",
-  sequence: 7,
-  time: new Date("2026-01-02T03:04:05.678Z"),
-  namespace: "default",
-  type: "sluice.file.moved.v1",
-  kind: "file",
-  resourceId: "0190a3b4-5c6d-7e8f-9a0b-0000000000cc",
-  generation: 3,
-  path: "to/a",
-  sourcePath: "from/a",
-};
 const ENDED = new DomainError("failed_precondition", "it is another feed", { reason: "EVENTS_RESET" });
 
 describe("sluice events", () => {
@@ -30,12 +18,12 @@ describe("sluice events", () => {
       events: {
         listEvents: async (request) => {
           asked.push(request);
-          return { events: [{ event: MOVED, cursor: "c7" }], cursor: "c9", hasMore: false };
+          return { events: [{ event: MOVED_EVENT, cursor: "c7" }], cursor: "c9", hasMore: false };
         },
         watchEvents: async function* (request) {
           asked.push(request);
           yield { event: undefined, cursor: "c6" };
-          yield { event: MOVED, cursor: "c7" };
+          yield { event: MOVED_EVENT, cursor: "c7" };
           throw ENDED;
         },
       },
@@ -68,7 +56,7 @@ describe("sluice events", () => {
   it("prints CloudEvents in JSON", async () => {
     const { out } = await run("--json");
     expect(JSON.parse(out)).to.deep.equal({
-      id: MOVED.eventId,
+      id: MOVED_EVENT.eventId,
       source: "/namespaces/default",
       specversion: "1.0",
       type: "sluice.file.moved.v1",
@@ -81,7 +69,7 @@ describe("sluice events", () => {
         namespace: "default",
         path: "to/a",
         sourcePath: "from/a",
-        fileId: MOVED.resourceId,
+        fileId: MOVED_EVENT.resourceId,
         generation: "3",
       },
     });

@@ -79,24 +79,13 @@ export function joinMetricsPages(pages: readonly string[]): string {
   const families = new Map<string, { description: string[]; series: string[] }>();
   for (const page of pages) {
     let family: { description: string[]; series: string[] } | undefined;
-    let isDescribed = false;
     for (const line of page.split("\n")) {
-      if (line === "") continue;
       const name = /^# (?:HELP|TYPE|UNIT) (\S+)/.exec(line)?.[1];
-      if (name === undefined) {
-        family?.series.push(line);
-        continue;
-      }
-      const known = families.get(name);
-      if (known === undefined) {
-        family = { description: [line], series: [] };
+      if (name !== undefined) {
+        family = families.get(name) ?? { description: [], series: [] };
         families.set(name, family);
-        isDescribed = false;
-      } else {
-        if (family !== known) isDescribed = known.series.length > 0;
-        family = known;
-        if (!isDescribed) family.description.push(line);
-      }
+        if (!family.description.includes(line)) family.description.push(line);
+      } else if (line !== "") family?.series.push(line);
     }
   }
   return [...families.values()].flatMap(({ description, series }) => [...description, ...series, ""]).join("\n");

@@ -16,18 +16,24 @@ interface MetricDescription {
  */
 export const METRICS = {
   "rpc.server.call.duration": {
-    ...({ kind: "histogram", unit: "s", says: "calls, from their headers to the end of their answers" } as const),
+    kind: "histogram",
+    unit: "s",
+    says: "calls, from their headers to the end of their answers",
     labels: ["rpc.system.name", "rpc.method", "rpc.status_code", "error.type", "sluice.namespace"],
   },
   "sluice.file.bytes": {
-    ...({ kind: "counter", unit: "By", says: "bytes of files in calls that have ended" } as const),
+    kind: "counter",
+    unit: "By",
+    says: "bytes of files in calls that have ended",
     labels: ["rpc.method", "sluice.namespace"],
   },
   "sluice.upload.streams": { kind: "gauge", unit: "{stream}", says: "streams that write now", labels: [] },
   "sluice.memory.used": { kind: "gauge", unit: "By", says: "bytes of parts in memory", labels: [] },
   "sluice.memory.limit": { kind: "gauge", unit: "By", says: "the memory budget", labels: [] },
   "sluice.s3.request.duration": {
-    ...({ kind: "histogram", unit: "s", says: "requests to S3; of parts with their bodies" } as const),
+    kind: "histogram",
+    unit: "s",
+    says: "requests to S3; of parts with their bodies",
     labels: ["rpc.method", "error.type"],
   },
   "sluice.s3.breakers.open": {
@@ -37,20 +43,28 @@ export const METRICS = {
     labels: [],
   },
   "db.client.operation.duration": {
-    ...({ kind: "histogram", unit: "s", says: "statements in PostgreSQL" } as const),
+    kind: "histogram",
+    unit: "s",
+    says: "statements in PostgreSQL",
     labels: ["db.system.name", "db.operation.name", "db.collection.name", "error.type"],
   },
   "db.client.connection.count": {
-    ...({ kind: "gauge", unit: "{connection}", says: "connections to PostgreSQL" } as const),
+    kind: "gauge",
+    unit: "{connection}",
+    says: "connections to PostgreSQL",
     labels: ["db.client.connection.pool.name", "db.client.connection.state"],
   },
   "db.client.connection.pending_requests": {
-    ...({ kind: "gauge", unit: "{request}", says: "statements that wait for a connection" } as const),
+    kind: "gauge",
+    unit: "{request}",
+    says: "statements that wait for a connection",
     labels: ["db.client.connection.pool.name"],
   },
   "sluice.journal.waiting": { kind: "gauge", unit: "{entry}", says: "entries that are not written yet", labels: [] },
   "sluice.job.run.duration": {
-    ...({ kind: "histogram", unit: "s", says: "runs of what the service does by the clock" } as const),
+    kind: "histogram",
+    unit: "s",
+    says: "runs of what the service does by the clock",
     labels: ["sluice.job", "sluice.outcome"],
   },
   "sluice.ready": { kind: "gauge", unit: "1", says: "1 where `/readyz` says ready", labels: [] },

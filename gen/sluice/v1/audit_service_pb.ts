@@ -178,7 +178,7 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   after?: JsonObject | undefined;
 
   /**
-   * Whether the service has erased the fields of this entry that are about a person.
+   * True when the service has erased the fields of this entry that are about a person.
    *
    * @generated from field: bool erased = 22;
    */
@@ -192,7 +192,7 @@ export type AuditEntry = Message<"sluice.v1.AuditEntry"> & {
   firstTime?: Timestamp | undefined;
 
   /**
-   * What proves the entry by the audit log. Only exports have it, of entries that are in the log.
+   * The parts by which the audit log proves this entry. Exports alone have this field, for entries that are in the log.
    *
    * @generated from field: sluice.v1.AuditProof proof = 30;
    */
@@ -278,7 +278,7 @@ export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse
   messageDesc(file_sluice_v1_audit_service, 2);
 
 /**
- * What an entry of the audit log is made of: SHA-256(salt || public_bytes || personal_hash) has 32 bytes, and lies in the log at the place
+ * The parts of an entry of the audit log: SHA-256(salt || public_bytes || personal_hash) has 32 bytes, and lies in the log at the place
  * sequence - 1.
  *
  * @generated from message sluice.v1.AuditProof
@@ -370,7 +370,7 @@ export type GetInclusionProofResponse = Message<"sluice.v1.GetInclusionProofResp
   tlogProof: string;
 
   /**
-   * What the entry of the log is made of.
+   * The parts of the entry of the log.
    *
    * @generated from field: sluice.v1.AuditProof proof = 2;
    */
@@ -398,7 +398,7 @@ export type ExportAuditRequest = Message<"sluice.v1.ExportAuditRequest"> & {
   namespace: string;
 
   /**
-   * As of ListAuditEntries.
+   * This filter has the form and the fields of the one in ListAuditEntriesRequest.
    *
    * @generated from field: string filter = 2;
    */
@@ -427,7 +427,7 @@ export const ExportAuditRequestSchema: GenMessage<ExportAuditRequest> = /*@__PUR
  */
 export type ExportAuditResponse = Message<"sluice.v1.ExportAuditResponse"> & {
   /**
-   * What the message says.
+   * Each message has exactly one of these fields.
    *
    * @generated from oneof sluice.v1.ExportAuditResponse.content
    */
@@ -535,14 +535,14 @@ export type ExportAuditToBucketRequest = Message<"sluice.v1.ExportAuditToBucketR
   namespace: string;
 
   /**
-   * As of ListAuditEntries.
+   * This filter has the form and the fields of the one in ListAuditEntriesRequest.
    *
    * @generated from field: string filter = 2;
    */
   filter: string;
 
   /**
-   * As of ExportAudit.
+   * This field means the same as in ExportAuditRequest.
    *
    * @generated from field: int64 after_sequence = 3;
    */
@@ -563,7 +563,7 @@ export const ExportAuditToBucketRequestSchema: GenMessage<ExportAuditToBucketReq
  */
 export type ExportAuditToBucketResponse = Message<"sluice.v1.ExportAuditToBucketResponse"> & {
   /**
-   * What the message says.
+   * Each message has exactly one of these fields.
    *
    * @generated from oneof sluice.v1.ExportAuditToBucketResponse.content
    */

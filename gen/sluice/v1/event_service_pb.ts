@@ -345,7 +345,7 @@ export type Subscription = Message<"sluice.v1.Subscription"> & {
   subscriptionId: string;
 
   /**
-   * Who receives the events.
+   * The receiver of the events.
    *
    * @generated from oneof sluice.v1.Subscription.receiver
    */
@@ -592,7 +592,7 @@ export type CreateSubscriptionRequest = Message<"sluice.v1.CreateSubscriptionReq
   namespace: string;
 
   /**
-   * Who receives the events. Required.
+   * The receiver of the events. Required.
    *
    * @generated from oneof sluice.v1.CreateSubscriptionRequest.receiver
    */
