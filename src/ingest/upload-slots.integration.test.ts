@@ -62,6 +62,7 @@ describe("Upload slots", () => {
     expect(others.map(({ stream }) => stream.closed)).to.deep.equal([false, false]);
 
     for (const call of others) call.reset();
+    await until("the slots of the others are free", () => rig.service.app.load.sessions === silent.length);
     await rig.complete(uploadId, bytes);
     for (const call of silent) call.reset();
     await until("all have gone", () => rig.service.app.load.sessions === 0);
