@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { isLinearizable } from "./linearize.ts";
+import type { Operation } from "./operation.ts";
+
+/** How long porcupine may take for a history, in seconds: some ten thousand calls take it a second or two. */
+const JUDGE_TIMEOUT_SECONDS = 120;
+
+/** What a judge says of a history. */
+export interface HistoryVerdict {
+  /** The pairs whose calls have no order that explains them, or for which the judge did not find out; none when all is well. */
+  readonly problems: readonly string[];
+  /** Which judge it was. */
+  readonly judge: string;
+}
+
+/** Judges histories; each pair of paths by itself. */
+export type HistoryJudge = (operations: readonly Operation[]) => Promise<HistoryVerdict>;
+
+/** Where `.ci/run` builds the program in `bench/chaos/history/porcupine`. */
+const PORCUPINE = join(
+  process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  "sluice-ci/history-judge-v1.3.1/bin/history-judge",
+);
+
+/** porcupine where its program was built, else undefined. */
+export function findPorcupine(): HistoryJudge | undefined {
+  if (!existsSync(PORCUPINE)) return undefined;
+  return async (operations) => {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-history-"));
+    try {
+      const file = join(folder, "history");
+      await writeFile(file, operations.map((one) => `${JSON.stringify(one)}\n`).join(""));
+      const said = await run(PORCUPINE, [file, String(JUDGE_TIMEOUT_SECONDS)]);
+      const problems = said.startsWith("accepted ") ? [] : said.split("\n").filter((line) => line !== "");
+      return { problems, judge: "porcupine" };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+}
+
+/** The judge of this repository, for machines where the program was not built. */
+export const judgeByOwnCheck: HistoryJudge = async (operations) => {
+  const problems = [...Map.groupBy(operations, ({ pair }) => pair)].flatMap(([pair, own]) => {
+    const verdict = isLinearizable(own);
+    if (verdict === undefined) return [`undecided: the history of pair ${pair}`];
+    return verdict ? [] : [`refused: the history of pair ${pair} is not linearizable`];
+  });
+  return { problems, judge: "the own check" };
+};
+
+async function run(program: string, args: readonly string[]): Promise<string> {
+  const options = { timeout: 2 * JUDGE_TIMEOUT_SECONDS * 1000 };
+  return await promisify(execFile)(program, args, options).then(
+    ({ stdout }) => stdout,
+    ({ stdout, stderr, message }: { stdout?: string; stderr?: string; message: string }) => stdout || stderr || message,
+  );
+}
