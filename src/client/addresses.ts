@@ -4,6 +4,10 @@ export interface Route<T> {
   readonly current: T;
   /** Number of addresses. */
   readonly length: number;
+  /** Whether any of the addresses has answered any work so far. */
+  readonly hasAnswered: boolean;
+  /** Notes that the address has answered. */
+  noteAnswer(): void;
   /** Moves to the next address; the first follows the last. */
   next(): void;
 }
@@ -15,6 +19,7 @@ export interface Route<T> {
 export class Addresses<T> {
   readonly #all: readonly T[];
   #preferred = 0;
+  #hasAnswered = false;
 
   /** `all` has at least one address. */
   constructor(all: readonly T[]) {
@@ -31,9 +36,16 @@ export class Addresses<T> {
       if (this.#preferred === left) this.#preferred = at;
     };
     const all = this.#all;
+    const hasAnswered = () => this.#hasAnswered;
     return {
       length,
       next,
+      noteAnswer: () => {
+        this.#hasAnswered = true;
+      },
+      get hasAnswered() {
+        return hasAnswered();
+      },
       get current() {
         return all[at] as T;
       },

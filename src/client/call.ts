@@ -7,7 +7,8 @@ import { fromConnectError, SluiceError } from "./sluice-error.ts";
 /** Answers are short: a call without an answer within this many milliseconds counts as lost. */
 const CALL_TIMEOUT_MS = 30_000;
 
-const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
+/** The time alone ends the tries: a restart of the service or of its database takes some seconds, whatever the waits were. */
+const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 1000, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
 
 /** Options that every call takes. */
 export interface CallOptions {
@@ -33,11 +34,15 @@ export type Call = <S extends DescService, T>(
 export function createCall(addresses: Addresses<CallAddress>, { renew }: Pick<RetryOptions, "renew">): Call {
   return async (service, signal = new AbortController().signal, once) => {
     const route = addresses.route();
-    const triesMax = Math.max(CALL_RETRY_LIMITS.triesMax, route.length);
-    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route, renew });
+    const retries = createRetries(CALL_RETRY_LIMITS, { route, renew });
     for (;;) {
       try {
-        return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });
+        const answer = await once(createClient(service, route.current.transport), {
+          signal,
+          timeoutMs: CALL_TIMEOUT_MS,
+        });
+        route.noteAnswer();
+        return answer;
       } catch (error) {
         const failure = toLost(fromConnectError(error, signal));
         // The same call cannot bring back bytes that storage has lost: the caller, who has the bytes, must learn which parts

@@ -2,7 +2,6 @@ import type { Addresses } from "./addresses.ts";
 import type { CallAddress } from "./call.ts";
 import {
   createRetries,
-  FIRST_TRIES_MAX,
   isRetryable,
   RETRY_LIMITS_DEFAULT,
   type RetryLimits,
@@ -42,9 +41,8 @@ export async function* followStream<M>(
   const { signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
   const route = addresses.route();
   const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-  const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
   let hasAnswered = false;
-  let retries = createRetries({ ...limits, triesMax }, { route, renew });
+  const retries = createRetries(limits, { route, renew });
   const lost = (how: string) =>
     new SluiceError("unavailable", `the stream of ${what} was lost: ${how}`, { reason: "CONNECTION_LOST" });
   for (;;) {
@@ -52,10 +50,10 @@ export async function* followStream<M>(
       let messages = 0;
       const openHere = (stop: AbortSignal) => open(route.current.transport, stop);
       for await (const message of readStream(openHere, { signal, silenceMaxMs, lost })) {
-        if (!hasAnswered) retries = createRetries(limits, { route, renew });
+        route.noteAnswer();
+        // The first message of a later stream is no progress: a stream may be cut after its first message every time.
+        if (++messages > 1 || !hasAnswered) retries.reset();
         hasAnswered = true;
-        // The first message of a stream is no progress: a stream may be cut after its first message every time.
-        if (++messages > 1) retries.reset();
         yield message;
       }
       throw lost("it ended");

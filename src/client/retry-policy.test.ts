@@ -110,6 +110,19 @@ describe("createRetries", () => {
     expect(thrown).to.have.property("message", "gave up after 2 tries at http://b and http://c: it failed");
   });
 
+  it("takes what never answered for a wrong address, and what did for an outage", async () => {
+    const addresses = new Addresses([{ name: "http://a" }]);
+    const triesOf = async () => {
+      const retries = createRetries({ ...limits, triesMax: 9 }, { random: () => 0, route: addresses.route() });
+      let tries = 1;
+      while ((await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))) === undefined) tries++;
+      return tries;
+    };
+    expect(await triesOf()).to.equal(4);
+    addresses.route().noteAnswer();
+    expect(await triesOf()).to.equal(9);
+  });
+
   it("counts anew after a reset", async () => {
     const retries = createRetries({ ...limits, triesMax: 2 }, { random: () => 0 });
     for (let i = 0; i < 4; i++) {

@@ -29,10 +29,10 @@ export const RETRY_LIMITS_DEFAULT: RetryLimits = {
 };
 
 /**
- * Tries before the service has answered once (but at least one for each address): if nothing ever worked, a wrong URL is more
- * likely than an outage.
+ * Tries as long as none of a client's addresses has ever answered (but at least one for each address): if nothing ever worked, a wrong
+ * URL is more likely than an outage.
  */
-export const FIRST_TRIES_MAX = 4;
+const FIRST_TRIES_MAX = 4;
 
 /** Reasons after which a retry may succeed although their codes are otherwise final: cut, stalled, or damaged. */
 const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"]);
@@ -73,7 +73,7 @@ export interface Retries {
 export interface RetryOptions {
   /** Gives numbers from 0 to 1. */
   random?: (() => number) | undefined;
-  /** Each retry moves this route to its next address. */
+  /** Each retry moves this route to its next address. As long as none of its addresses has ever answered, there are four tries. */
   route?: Route<{ name: string }> | undefined;
   clock?: RetryClock;
   /** Whether an error that is otherwise final has lost its cause: the token that was refused has been replaced. */
@@ -113,7 +113,11 @@ export function createRetries(
       if (route !== undefined) tried.add(route.current.name);
       const boundMs = Math.min(limits.delayMaxMs, limits.delayBaseMs * 2 ** (failures - 1));
       const waitMs = Math.max(error.retryAfterMs ?? 0, random() * boundMs);
-      if (counted >= limits.triesMax || clock.now() + waitMs - failingSince > limits.timeMaxMs) {
+      const triesMax =
+        route === undefined || route.hasAnswered
+          ? limits.triesMax
+          : Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
+      if (counted >= triesMax || clock.now() + waitMs - failingSince > limits.timeMaxMs) {
         throw givenUp(error, counted, [...tried]);
       }
       route?.next();

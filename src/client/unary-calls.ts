@@ -27,8 +27,8 @@ const COPY_TIMEOUT_MS = 3_600_000;
 
 /**
  * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
- * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
- * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
+ * make their request id, so every call is safely repeated while the service is unavailable: the last try begins within 30 s of
+ * the first failure, and is the fourth as long as the service has never answered this client. All reject with `SluiceError`, or with the signal's reason.
  */
 export interface UnaryCalls
   extends AuditCalls,

@@ -10,7 +10,6 @@ import { chooseLanes, countBytesIn, type Lanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
 import {
   createRetries,
-  FIRST_TRIES_MAX,
   isRetryable,
   RETRY_LIMITS_DEFAULT,
   type Retries,
@@ -93,7 +92,7 @@ class UploadRun {
   readonly #progress: ProgressReporter;
   readonly #connection: UploadConnection;
   readonly #limits: RetryLimits;
-  #retries: Retries;
+  readonly #retries: Retries;
   #answered = false;
   readonly #sender: RangeSender;
   readonly #lanesMax: number;
@@ -115,8 +114,7 @@ class UploadRun {
     this.#limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
     this.#connection = ports.connect();
     const { route } = this.#connection;
-    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), this.#limits.triesMax);
-    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route, renew: ports.renew });
+    this.#retries = createRetries(this.#limits, { random: ports.random, route, renew: ports.renew });
     this.#resuming = options.resumeUploadId !== undefined;
     this.#progress = createProgressReporter(
       { uploadId: options.resumeUploadId, totalBytes: source.sizeBytes },
@@ -255,11 +253,8 @@ class UploadRun {
 
   #takeAnswered(): void {
     if (this.#answered) return;
-    this.#retries = createRetries(this.#limits, {
-      random: this.#ports.random,
-      route: this.#connection.route,
-      renew: this.#ports.renew,
-    });
+    this.#connection.route.noteAnswer();
+    this.#retries.reset();
     this.#answered = true;
   }
 

@@ -50,9 +50,9 @@ describe("watchUpload of the client", () => {
     [scripts, streams] = [[], []];
   });
 
-  const watchAll = async (options: WatchOptions = {}): Promise<WatchedUpload[]> => {
+  const watchAll = async (options: WatchOptions = {}, by = client): Promise<WatchedUpload[]> => {
     const reports: WatchedUpload[] = [];
-    for await (const report of client.watchUpload(uploadId, { retry: RETRY, ...options })) reports.push(report);
+    for await (const report of by.watchUpload(uploadId, { retry: RETRY, ...options })) reports.push(report);
     return reports;
   };
 
@@ -90,14 +90,15 @@ describe("watchUpload of the client", () => {
     expect(streams).to.have.length(3);
   });
 
-  it("gives up sooner what never answered, and tells each failure", async () => {
+  it("gives up sooner what never answered its client, and tells each failure", async () => {
+    const stranger = createSluiceClient({ url: server.url, token: API_TOKEN });
     scripts.push([away], [away], [away], [away], [sampleReport()]);
     const failures: string[] = [];
     const options = {
       retry: { ...RETRY, triesMax: 10 },
       onFailure: ({ reason }: SluiceError) => failures.push(reason),
     };
-    const error = await catchError(() => watchAll(options));
+    const error = await catchError(() => watchAll(options, stranger).finally(() => stranger.close()));
     expect(error).to.have.property("message", `gave up after 4 tries at ${server.url}: it is away`);
     expect(failures).to.deep.equal(Array(4).fill("DATABASE_UNAVAILABLE"));
   });
