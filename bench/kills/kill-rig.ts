@@ -1,19 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { Client } from "pg";
-import type { UploadAccess } from "../../src/commands/uploads/upload-access.ts";
-import { parseConfig } from "../../src/config/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
-import { BucketRegions } from "../../src/domain/residency.ts";
-import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
-import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
-import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
-import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
-import { createS3Access } from "../../src/s3/create-access.ts";
-import { createObjectStore } from "../../src/s3/object-store.ts";
+import { openOrphanSearch } from "./orphan-search.ts";
 import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
 
 /** Token of the callers. */
@@ -59,24 +50,17 @@ export async function startKillRig(options: { s3: keyof typeof S3_BACKENDS }): P
       serviceEnvironment({ port, s3Url, databaseUrl: postgres.url, partSizeBytes });
     const query: KillRig["query"] = async (statement, values = []) =>
       (await database.query(statement, [...values])).rows;
-    const sweeper = await openSweeper(toEnvironment(0, s3.url));
-    ends.push(() => sweeper.close());
-    const findOrphans = async () => {
-      await query(
-        `UPDATE upload SET state_time = state_time - interval '1 day', expire_time = expire_time - interval '1 day'`,
-      );
-      await sweeper.sweep();
-      const owned = await query("SELECT s3_key FROM file");
-      return await sweeper.listUnowned(new Set(owned.map(({ s3_key: key }) => String(key))));
-    };
-    return { s3Url: s3.url, partSizeBytes, toEnvironment, query, findOrphans, stop };
+    const search = await openOrphanSearch(toEnvironment(0, s3.url), query);
+    ends.push(() => search.close());
+    return { s3Url: s3.url, partSizeBytes, toEnvironment, query, findOrphans: search.find, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function serviceEnvironment(options: {
+/** Environment of a service with small parts, whose caller is KILL_TOKEN's. */
+export function serviceEnvironment(options: {
   port: number;
   s3Url: string;
   databaseUrl: string;
@@ -99,53 +83,5 @@ function serviceEnvironment(options: {
     SLUICE_LOG_LEVEL: "error",
     AWS_ACCESS_KEY_ID: KILL_BUCKET.accessKeyId,
     AWS_SECRET_ACCESS_KEY: KILL_BUCKET.secretAccessKey,
-  };
-}
-
-/** The sweeper of another replica, in this process. */
-async function openSweeper(environment: Readonly<Record<string, string>>) {
-  const config = parseConfig({ ...environment, SLUICE_LISTEN: "127.0.0.1:0" });
-  const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
-  const credentials = async () => ({ accessKeyId, secretAccessKey });
-  const storage = createS3Access(config, { credentials });
-  const { client } = storage.at(bucket);
-  const pools = await createDatabasePools(config.database);
-  const access: UploadAccess = {
-    uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore(storage.at),
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
-    regions: new BucketRegions(),
-    limits: config.uploads,
-    databaseBackoff: config.databaseBackoff,
-    instance: "sweeper",
-  };
-  return {
-    async sweep() {
-      const { namespace } = config;
-      const { errors } = await sweepUploads(access, {
-        namespace: namespace.name,
-        cursor: "",
-        limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 },
-      });
-      const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
-      const orphans = await sweepOrphans(access, { namespace, limits, cursor: "", now: new Date() });
-      const failed = [...errors, ...orphans.errors];
-      if (failed.length > 0) throw new AggregateError(failed, "the sweep failed in part");
-    },
-    async listUnowned(owned: ReadonlySet<string>) {
-      const unowned: string[] = [];
-      for (let token: string | undefined; ; ) {
-        const page = await client.send(new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token }));
-        for (const { Key = "" } of page.Contents ?? []) if (!owned.has(Key)) unowned.push(`key ${Key}`);
-        token = page.NextContinuationToken;
-        if (token === undefined) break;
-      }
-      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
-      return [...unowned, ...Uploads.map(({ Key, UploadId }) => `multipart upload ${UploadId} of ${Key}`)];
-    },
-    async close() {
-      storage.close();
-      await pools.end();
-    },
   };
 }

@@ -3,11 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type StackChild, startChild } from "../../src/devstack/child-process.ts";
 import { freePort } from "../free-port.ts";
 import type { KillTarget } from "./kill-plan.ts";
-import type { KillRig } from "./kill-rig.ts";
+import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
 import { type S3Relay, startS3Relay } from "./s3-relay.ts";
 
-/** How long the service may take until it is ready, in milliseconds. */
-const READY_TIMEOUT_MS = 30_000;
+/** How long the service may take until it is ready, in milliseconds: on a busy machine its start alone takes half a minute. */
+const READY_TIMEOUT_MS = 120_000;
 const READY_POLL_MS = 10;
 
 /** A service that is killed and started again on the same port, and the relay by which it reaches S3. */
@@ -80,27 +80,32 @@ function listChildren(pid: number): number[] {
   return text === "" ? [] : text.split(" ").map(Number);
 }
 
-async function untilReady(url: string, child: StackChild, isWhole: () => boolean): Promise<void> {
+/** Resolves once the service at the URL is ready; rejects when its process ends before, or after two minutes. */
+export async function untilReady(url: string, child: StackChild, isWhole: () => boolean): Promise<void> {
   let end: string | undefined;
   void child.ended.then((sentence) => {
     end = sentence;
   });
-  for (
-    const endsAt = performance.now() + READY_TIMEOUT_MS;
-    !(isWhole() && (await isReady(url)));
-    await delay(READY_POLL_MS)
-  ) {
+  let obstacle: string | undefined;
+  for (const endsAt = performance.now() + READY_TIMEOUT_MS; ; await delay(READY_POLL_MS)) {
+    if (isWhole()) {
+      obstacle = await findObstacle(url);
+      if (obstacle === undefined) return;
+    }
     if (end !== undefined) throw new Error(end);
-    if (performance.now() > endsAt) throw new Error(`the service was not ready within ${READY_TIMEOUT_MS / 1000} s`);
+    if (performance.now() > endsAt)
+      throw new Error(`the service was not ready within ${READY_TIMEOUT_MS / 1000} s: ${obstacle}`);
   }
 }
 
-async function isReady(url: string): Promise<boolean> {
-  return await fetch(`${url}/readyz`, { headers: { connection: "close" } }).then(
+/** Undefined when the service is ready, else what it answers. */
+async function findObstacle(url: string): Promise<string | undefined> {
+  const headers = { connection: "close", authorization: `Bearer ${KILL_TOKEN}` };
+  return await fetch(`${url}/readyz`, { headers }).then(
     async (answer) => {
-      await answer.arrayBuffer();
-      return answer.ok;
+      const said = await answer.text();
+      return answer.ok ? undefined : said;
     },
-    () => false,
+    (error: Error) => error.message,
   );
 }

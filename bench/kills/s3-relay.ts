@@ -21,6 +21,8 @@ export interface S3Relay {
   readonly url: string;
   /** The observer that is told; there is none at first. */
   observer: RelayObserver | undefined;
+  /** Says of each request whether it is answered with 503 instead of being passed on; there is none at first. */
+  refuses: (() => boolean) | undefined;
   close(): Promise<void>;
 }
 
@@ -36,13 +38,17 @@ export async function startS3Relay(targetUrl: string): Promise<S3Relay> {
   const relay: S3Relay = {
     url: "",
     observer: undefined,
+    refuses: undefined,
     async close() {
       server.close();
       server.closeAllConnections();
       await once(server, "close");
     },
   };
-  server.on("request", (request, response) => pass(targetUrl, { request, response, observer: relay.observer }));
+  server.on("request", (request, response) => {
+    if (relay.refuses?.() === true) refuse(request, response);
+    else pass(targetUrl, { request, response, observer: relay.observer });
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return Object.assign(relay, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
@@ -52,6 +58,13 @@ interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   observer: RelayObserver | undefined;
+}
+
+/** Answers as S3 does when it has too much to do: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+function refuse(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(503, { "content-type": "application/xml" });
+  response.end("<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>");
 }
 
 function pass(targetUrl: string, { request, response, observer }: Exchange): void {

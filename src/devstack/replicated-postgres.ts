@@ -29,6 +29,9 @@ export interface ReplicatedPostgres {
   /** Stops the replay: from then on the replica shows the state of that moment. */
   pauseReplay(): Promise<void>;
   resumeReplay(): Promise<void>;
+  /** Ends the primary, as a crash does or in order; callers' sessions end in both cases. */
+  stopPrimary(options: { isCrash: boolean }): Promise<void>;
+  startPrimary(): Promise<void>;
   stopReplica(): Promise<void>;
   startReplica(): Promise<void>;
   stop(): Promise<void>;
@@ -44,15 +47,16 @@ export async function startReplicatedPostgres({ applyDelayMs = 0 } = {}): Promis
   const options = { password: "test", durable: false };
   await (await startEmbeddedPostgres({ ...options, dataDirectory: primaryData })).stop();
   await promisify(execFile)("cp", ["-a", primaryData, replicaData]);
-  const primary = await startEmbeddedPostgres({ ...options, dataDirectory: primaryData });
-  await migrate({ url: primary.url });
+  let primary = await startEmbeddedPostgres({ ...options, dataDirectory: primaryData });
+  const { port: primaryPort, url: primaryUrl } = primary;
+  await migrate({ url: primaryUrl });
   await executeOn(
-    primary.url,
+    primaryUrl,
     `CREATE ROLE service LOGIN PASSWORD 'test'; SELECT grant_to_service('service');
      REVOKE EXECUTE ON FUNCTION ${WAL_FUNCTIONS.join(", ")} FROM PUBLIC`,
   );
   await writeFile(join(replicaData, "standby.signal"), "");
-  const source = `host=127.0.0.1 port=${primary.port} user=sluice password=test`;
+  const source = `host=127.0.0.1 port=${primaryPort} user=sluice password=test`;
   await appendFile(
     join(replicaData, "postgresql.auto.conf"),
     `primary_conninfo = '${source}'\nrecovery_min_apply_delay = ${applyDelayMs}\n`,
@@ -63,10 +67,18 @@ export async function startReplicatedPostgres({ applyDelayMs = 0 } = {}): Promis
   const { port, url: replicaUrl } = replica;
   await untilLogin(asService(replicaUrl));
   return {
-    url: asService(primary.url),
+    url: asService(primaryUrl),
     readUrl: asService(replicaUrl),
     pauseReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_pause()"),
     resumeReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_resume()"),
+    stopPrimary: async ({ isCrash }) => {
+      if (!isCrash) return await primary.stop();
+      process.kill(primary.pid, "SIGQUIT");
+      await primary.exited;
+    },
+    startPrimary: async () => {
+      primary = await startEmbeddedPostgres({ ...options, dataDirectory: primaryData, port: primaryPort });
+    },
     stopReplica: () => replica.stop(),
     startReplica: async () => {
       replica = await start(port);
