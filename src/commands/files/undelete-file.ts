@@ -21,7 +21,8 @@ export interface UndeleteFileRequest {
 /**
  * Restores a deleted file to its path. Repeating the call with the same request id returns the same file. Errors:
  * `not_found / FILE_NOT_FOUND` when nothing restorable is there, `already_exists / FILE_EXISTS` when a live file is,
- * `failed_precondition / ETAG_MISMATCH`, `RESIDENCY_VIOLATION`, and `FILE_PURGED` of a named generation.
+ * `failed_precondition / ETAG_MISMATCH`, `RESIDENCY_VIOLATION`, `FILE_PURGED` of a named generation, and `aborted / CONTENDED` when others
+ * delete and restore the file all the time.
  */
 export async function undeleteFile(
   deps: { files: Pick<FileRepository, "undelete">; namespaces: Namespaces; regions: BucketRegions },

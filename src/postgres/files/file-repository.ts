@@ -32,7 +32,6 @@ import { CHANGED_FILES, enterDeed } from "../rows/journal-rows.ts";
 import { listFiles } from "../search/list-files.ts";
 import { listFolder } from "../search/list-folder.ts";
 import { StatisticsCache } from "../search/table-statistics.ts";
-import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 import { toChangedFileValues } from "./changed-values.ts";
 import { listUnsettledHolds, settleHold, toHoldSettled } from "./file-holds.ts";
@@ -45,6 +44,7 @@ import { listSuperseded } from "./list-superseded.ts";
 import { LiveFiles } from "./live-files.ts";
 
 const keptRow = fileRow.extend({ is_released: z.boolean() });
+const foundRow = fileRow.extend({ is_live: z.boolean() });
 
 /**
  * Files in PostgreSQL: `get` and `list` read from a server that has seen the commit position that they name; changes go to
@@ -194,14 +194,13 @@ async function undeleteFile(
   const restorable = sql.fragment`
     f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL AND ${fileIsRestorable}
     AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)`;
-  const last = sql.fragment`ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`;
   const statement = sql.type(fileRow)`
     WITH target AS (
       SELECT f.file_id, ${fileEtag} AS file_etag, ${fileLiesIn(allowedRegions)} AS is_allowed FROM file f
       WHERE ${restorable} AND NOT EXISTS (
         SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
       )
-      ${last} FOR NO KEY UPDATE
+      ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1 FOR NO KEY UPDATE
     ), requested AS (${insertFileRequest(identity)}
       FROM target WHERE (${etag} = '' OR file_etag = ${etag}) AND is_allowed ON CONFLICT DO NOTHING RETURNING subject_id
     ), changed AS (
@@ -211,21 +210,26 @@ async function undeleteFile(
       RETURNING ${fileColumns}
     ), ${enterDeed(toDeed(identity), CHANGED_FILES)}
     SELECT * FROM changed`;
-  const row = await pool.maybeOne(statement).catch((error) => {
-    if (violates(error, "file_live_path")) throw fileExists(place.path);
-    throw error;
-  });
-  if (row !== null) return toFile(row);
-  const earlier = await findEarlierFile(pool, identity);
-  if (earlier !== undefined) return earlier;
-  if ((await readLiveGeneration(pool, place)) !== 0) throw fileExists(place.path);
-  const other = await pool.maybeOne(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${restorable} ${last}`);
-  if (other !== null) {
-    assertEtag(toFile(other), etag);
-    assertFileRegion(toFile(other), allowedRegions);
+  for (let attempt = 1; attempt <= CHANGE_ATTEMPTS_MAX; attempt++) {
+    const row = await pool.maybeOne(statement).catch((error) => {
+      if (violates(error, "file_live_path")) throw fileExists(place.path);
+      throw error;
+    });
+    if (row !== null) return toFile(row);
+    const earlier = await findEarlierFile(pool, identity);
+    if (earlier !== undefined) return earlier;
+    // One look at both, because a file may be deleted or restored between two.
+    const found = await pool.maybeOne(sql.type(foundRow)`
+      SELECT ${fileColumns}, ${fileIsLive} AS is_live FROM file f
+      WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND (${fileIsLive} OR (${restorable}))
+      ORDER BY ${fileIsLive} DESC, f.delete_time DESC, f.generation DESC LIMIT 1`);
+    if (found === null) {
+      const isPurged = generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined;
+      throw isPurged ? filePurged(place.path, generation) : fileNotFound(place.path, generation);
+    }
+    if (found.is_live) throw fileExists(place.path);
+    assertEtag(toFile(found), etag);
+    assertFileRegion(toFile(found), allowedRegions);
   }
-  if (generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined) {
-    throw filePurged(place.path, generation);
-  }
-  throw fileNotFound(place.path, generation);
+  throw fileContended(place.path, CHANGE_ATTEMPTS_MAX);
 }

@@ -391,6 +391,17 @@ function deleteContract(subject: () => RepositorySubject): void {
     expect(new Set(repeated.map((file) => file.fileId)).size).to.equal(1);
   });
 
+  it("never says that nothing can be restored while the only file is deleted and restored", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    for (let round = 0; round < 20; round++) {
+      const restoring = Array.from({ length: 6 }, () => subject().files.undelete("default", path, restoration()));
+      const deleting = Array.from({ length: 3 }, () => subject().files.delete("default", path, deletion()));
+      const [restored] = await Promise.all([Promise.allSettled(restoring), Promise.allSettled(deleting)]);
+      for (const outcome of restored)
+        if (outcome.status === "rejected") expect(outcome.reason).to.have.property("reason", "FILE_EXISTS");
+    }
+  });
+
   it("restores the file that was deleted last, as the same generation", async () => {
     const path = nextPath();
     for (let i = 0; i < 2; i++) {
