@@ -56,7 +56,7 @@ async function measure({ scenario, minutes, faultMaxSeconds, ...options }: Optio
   report(`seed ${options.seed}`);
   const load = { sizesBytes: [1024, 20 * MIB] as const, pauseMs: 250, durationMs: minutes * 60_000 };
   const common = { ...options, ...load, partSizeBytes: 5 * MIB, report };
-  if (scenario === "rolling") return await measureRollingRestart({ ...common, uploadBytes: 32 * MIB });
+  if (scenario === "rolling") return await measureRollingRestart({ ...common, uploadBytes: 60 * MIB });
   if (scenario === "soak") return await measureSoak(common);
   const contested = { pairs: 25, callsPerHistory: 10_000, faultMaxMs: 1000 * faultMaxSeconds };
   return toChaosFigures(await runChaos({ ...common, ...contested }));
