@@ -15,6 +15,7 @@ import { createDatabasePool } from "./pool.ts";
 
 const CREDENTIALS = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret" };
 const REGION = "eu-central-1";
+const SERVICE = "sluice service";
 const who = sql.type(z.object({ name: z.string(), port: z.int() }))`
   SELECT current_user AS name, inet_server_port() AS port`;
 
@@ -38,7 +39,7 @@ describe("Logins by tokens of RDS", function () {
       certificate,
       credentials: CREDENTIALS,
       region: REGION,
-      iamUsers: ["sluice"],
+      iamUsers: ["sluice", SERVICE],
       now: () => Date.now() + elapsedMs,
     });
   });
@@ -74,13 +75,25 @@ describe("Logins by tokens of RDS", function () {
   it("work for migrations and for the pool", async () => {
     for (const { port } of servers) {
       gate.serverPort = port;
-      expect((await migrate(optionsOf())).applied).to.not.deep.equal([]);
+      expect((await migrate({ ...optionsOf(), serviceRole: SERVICE })).applied).to.not.deep.equal([]);
       expect(await validateMigrations(optionsOf())).to.deep.equal({ pending: [] });
     }
     gate.serverPort = servers[0]!.port;
     await use(async (pool) => {
       expect(await pool.one(who)).to.include({ name: "sluice" });
     });
+  });
+
+  it("are what the service's role has, which migrations make and give its rights", async () => {
+    const pool = await createDatabasePool("test", optionsOf({ user: SERVICE }));
+    try {
+      const isMember = sql.type(z.object({ isMember: z.boolean() }))`
+        SELECT pg_has_role('rds_iam', 'MEMBER') AS "isMember" FROM (SELECT count(*) FROM file) AS files`;
+      expect(await pool.one(isMember)).to.deep.equal({ isMember: true });
+    } finally {
+      await pool.end();
+    }
+    expect(await migrate({ ...optionsOf(), serviceRole: SERVICE })).to.deep.equal({ applied: [] });
   });
 
   it("last as long as the connection, and each new connection needs a token that is valid then", async () => {
@@ -178,6 +191,7 @@ async function startTrustingPostgres(dataDirectory: string): Promise<EmbeddedPos
     const file = join(dataDirectory, "pg_hba.conf");
     await writeFile(file, "host all all 127.0.0.1/32 trust\n", { mode: 0o600 });
     await chown(file, uid, gid);
+    await client.query("CREATE ROLE rds_iam");
     await client.query("SELECT pg_reload_conf()");
   } finally {
     await client.end();

