@@ -1,14 +1,14 @@
-import { chown, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { Client } from "pg";
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
+import type { EmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { type RdsGate, startRdsGate } from "../../testing/rigs/rds-gate.ts";
 import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
+import { startTrustingPostgres } from "../../testing/rigs/trusting-postgres.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { migrate, validateMigrations } from "../schema/migrate.ts";
 import { createDatabasePool } from "./pool.ts";
@@ -180,21 +180,3 @@ describe("Logins by tokens of RDS", function () {
     }
   });
 });
-
-/** A PostgreSQL that asks nobody on this machine for a password: the gate in front of it has asked. */
-async function startTrustingPostgres(dataDirectory: string): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDirectory, password: "test", durable: false });
-  const client = new Client({ connectionString: server.url });
-  await client.connect();
-  try {
-    const { uid, gid } = await stat(dataDirectory);
-    const file = join(dataDirectory, "pg_hba.conf");
-    await writeFile(file, "host all all 127.0.0.1/32 trust\n", { mode: 0o600 });
-    await chown(file, uid, gid);
-    await client.query("CREATE ROLE rds_iam");
-    await client.query("SELECT pg_reload_conf()");
-  } finally {
-    await client.end();
-  }
-  return server;
-}
