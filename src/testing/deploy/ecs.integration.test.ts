@@ -17,21 +17,17 @@ import { startRdsGate } from "../rigs/rds-gate.ts";
 import { startServiceProcess } from "../rigs/service-process.ts";
 import { createTlsCertificate } from "../rigs/tls-certificate.ts";
 import { startTrustingPostgres } from "../rigs/trusting-postgres.ts";
+import { testedBlock } from "../structure/pages.ts";
 import { type RenderedStack, renderStack, type StackInput } from "./render-stack.ts";
 
 const fileOf = (name: string) => new URL(`../../../deploy/ecs/${name}.yaml`, import.meta.url);
 const SITE = { region: "eu-central-1", account: "111122223333" };
-/** What a person decides. */
-const GIVEN = {
-  Image: "111122223333.dkr.ecr.eu-central-1.amazonaws.com/sluice:0.1.0",
-  Vpc: "vpc-0123456789abcdef0",
-  PublicSubnets: "subnet-0a,subnet-0b",
-  PrivateSubnets: "subnet-0c,subnet-0d",
-  CertificateArn: "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012",
-  PublicUrl: "https://files.example.com",
-  OidcIssuers: '[{"alias":"corp","issuer":"https://id.example.org","audiences":["sluice"]}]',
-  Admins: "corp:ops,corp:platform",
-};
+/** What a person decides, as the page about deploying has it. */
+const GIVEN: Record<string, string> = Object.fromEntries(
+  (JSON.parse(testedBlock("deploying", "From an empty account", "json")) as string[]).map((text) =>
+    text.split(/=(.*)/s, 2),
+  ),
+);
 /** What `deploy.sh` reads from the stack of the bucket, by the output that it reads. */
 const READ = {
   Bucket: "Bucket",

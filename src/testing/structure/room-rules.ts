@@ -314,7 +314,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       fakes: ["samples"],
       rigs: ["fakes", "samples"],
       aws: ["rigs", "samples"],
-      deploy: ["aws", "rigs"],
+      deploy: ["aws", "rigs", "structure"],
       contracts: ["rigs", "fakes", "samples"],
     },
   },
