@@ -8,7 +8,7 @@ import { toAddress, toSetValue } from "./config-values.ts";
 import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
 import { findDeliveryProblems } from "./delivery-values.ts";
 import { findSizeProblems, toWorkerMinBytes } from "./size-problems.ts";
-import { toTelemetry } from "./telemetry-settings.ts";
+import { findTelemetryProblems, toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -89,6 +89,7 @@ function findContradictions(env: Partial<Environment>): string[] {
     ...findDatabaseProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findTelemetryProblems(env),
     ...findAuditLogProblems(env),
     ...findDeliveryProblems(env),
     ...findSizeProblems(env),

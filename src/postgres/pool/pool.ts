@@ -75,7 +75,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       poolName: name,
       ...(options.password !== undefined && { password: options.password }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation, observeQueries()],
+      interceptors: [rowValidation, observeQueries(name)],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
