@@ -64,6 +64,10 @@ export const ENVIRONMENT = {
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
   /** PEM file of authorities that sign the databases' certificates; those that Node knows when unset. */
   SLUICE_DATABASE_CA: certificatesFile().optional(),
+  /** "rds-iam" logs in at the databases by tokens of RDS, which the credentials of AWS make. */
+  SLUICE_DATABASE_AUTH: z
+    .enum(["password", "rds-iam"], { error: 'must be "password" or "rds-iam"' })
+    .default("password"),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")

@@ -29,7 +29,7 @@ const OTHER_PARAMETERS = /^(ssl.+|ssl|uselibpqcompat|requiressl|gssencmode|chann
 /** The databases of the environment, whose problems `findDatabaseProblems` has found before. */
 export function toDatabase(url: string, ca: string | undefined): DatabaseConfig {
   const parsed = new URL(url);
-  const tls = hasTls(parsed, ca) ? { ca } : undefined;
+  const tls = hasDatabaseTls(parsed, ca) ? { ca } : undefined;
   if (!parsed.searchParams.has("sslmode")) return { url, tls };
   parsed.searchParams.delete("sslmode");
   return { url: parsed.href, tls };
@@ -42,7 +42,7 @@ export function findDatabaseProblems(env: Partial<Environment>): string[] {
     url === undefined ? [] : [{ name, url: new URL(url) }],
   );
   const problems = urls.flatMap(({ name, url }) => findUrlProblems(name, url, NODE_ENV === "production"));
-  if (ca !== undefined && urls.length > 0 && !urls.some(({ url }) => hasTls(url, ca))) {
+  if (ca !== undefined && urls.length > 0 && !urls.some(({ url }) => hasDatabaseTls(url, ca))) {
     problems.push(
       "SLUICE_DATABASE_CA is set, but no database is reached by TLS; unset it, or write sslmode=verify-full",
     );
@@ -76,7 +76,7 @@ function findUrlProblems(name: string, url: URL, isProduction: boolean): string[
 }
 
 /** TLS is for whatever leaves this machine, unless the URL says otherwise, and for wherever an authority is named. */
-function hasTls(url: URL, ca: string | undefined): boolean {
+export function hasDatabaseTls(url: URL, ca: string | undefined): boolean {
   // As with libpq, sockets of this machine have none.
   if (isSocket(url)) return false;
   const mode = url.searchParams.get("sslmode");

@@ -3,6 +3,7 @@ import { Client, type ClientBase } from "pg";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
 import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
+import { createRdsPassword } from "../pool/rds-password.ts";
 import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
 import {
   type AppliedMigration,
@@ -18,8 +19,8 @@ export interface MigrateOptions {
   /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. */
   url: string;
   tls?: DatabaseTls | undefined;
-  /** Asked for once, for passwords that expire; the URL's password when left out. */
-  password?: () => Promise<string>;
+  /** Region of RDS, which then issues a token for the login; the URL's password is used when left out. */
+  iamRegion?: string | undefined;
   /** Folder of the SQL files; ours when absent. */
   directory?: string;
 }
@@ -68,8 +69,7 @@ export async function validateMigrations(options: MigrateOptions): Promise<{ pen
 
 async function withClient<T>(options: MigrateOptions, work: (client: ClientBase) => Promise<T>): Promise<T> {
   const client = new Client({
-    connectionString: options.url,
-    ...(options.password !== undefined && { password: options.password }),
+    connectionString: await toLoginUrl(options),
     // Without this, the environment's PGSSLMODE would decide.
     ssl: options.tls === undefined ? false : toTlsOptions(options.tls),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -91,6 +91,14 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   } finally {
     await client.end();
   }
+}
+
+/** The URL with a password. pg forgets a function that makes one when it has a URL as well. */
+async function toLoginUrl({ url, iamRegion }: MigrateOptions): Promise<string> {
+  if (iamRegion === undefined) return url;
+  const login = new URL(url);
+  login.password = encodeURIComponent(await createRdsPassword({ url, region: iamRegion })());
+  return login.href;
 }
 
 /** Paths and words are Unicode; the encoding of a database cannot be changed later. */

@@ -177,6 +177,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ["@opentelemetry/api"],
     packages: [
       "@opentelemetry/semantic-conventions",
+      // These make the tokens of RDS IAM, in a file that loads them where they are wanted.
+      ...["@aws-sdk/credential-provider-node", "@aws-sdk/rds-signer"],
       // It gathers the lookups of one moment into one statement, and gives each its own answer.
       "dataloader",
       // It tells the call that a query belongs to, which slonik does not hand through.
