@@ -19,6 +19,7 @@ export type Threshold = {
 }[Named<"gauge">];
 
 const MINUTE = 60;
+const DAY = 86_400;
 
 /** Answers of S3 that are no trouble of S3: something is not there, somebody was faster, bytes are others, or our own signal. */
 const EXPECTED_S3_ERRORS = '!~"|NotFound|NoSuchKey|NoSuchUpload|PreconditionFailed|InvalidPart|BadDigest|AbortError"';
@@ -42,6 +43,24 @@ export const ALARMS = {
     says: "a component has been degraded for 15 minutes",
     forSeconds: 15 * MINUTE,
     condition: { gauge: "sluice.degraded", by: ["sluice.component"], above: 0 },
+  },
+  "residency-violated": {
+    severity: "page",
+    says: "a namespace cannot store or give out bytes, because its bucket lies where its files must not",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.residency.violations", by: [], above: 0 },
+  },
+  "certificate-ends": {
+    severity: "page",
+    says: "the certificate of the service ends within 3 days",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.certificate.expiry", by: [], below: 3 * DAY },
+  },
+  "certificate-ends-soon": {
+    severity: "ticket",
+    says: "the certificate of the service ends within 14 days",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.certificate.expiry", by: [], below: 14 * DAY },
   },
   "callers-turned-away": {
     severity: "ticket",
@@ -67,7 +86,7 @@ export const ALARMS = {
     severity: "page",
     says: "the service has given up some requests to S3 for now",
     forSeconds: 5 * MINUTE,
-    condition: { gauge: "sluice.s3.breakers.open", by: [], above: 0 },
+    condition: { gauge: "sluice.s3.breakers.open", by: ["aws.s3.bucket", "sluice.operation"], above: 0 },
   },
   "database-pool-exhausted": {
     severity: "page",
@@ -79,12 +98,54 @@ export const ALARMS = {
       above: 5,
     },
   },
+  "database-pool-wait": {
+    severity: "ticket",
+    says: "1 % of statements wait longer than 100 ms for a connection to PostgreSQL",
+    forSeconds: 10 * MINUTE,
+    condition: (q) => {
+      const by = ["db.client.connection.pool.name"] as const;
+      return `${q.quantile(0.99, "db.client.connection.wait_time", { by, window: "10m" })} > 0.1`;
+    },
+  },
   "journal-queue": {
     severity: "page",
     says: "entries of the journal wait to be written, and are lost if the process dies",
     forSeconds: 2 * MINUTE,
     // A tenth of the queue, QUEUE_LIMITS in journal/entry-queue.ts.
     condition: { gauge: "sluice.journal.waiting", by: [], above: 1000 },
+  },
+  "journal-lag": {
+    severity: "page",
+    says: "entries of the journal get no numbers, so that no event, delivery or audit log has them",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.journal.lag", by: [], above: 60 },
+  },
+  "audit-lag": {
+    severity: "ticket",
+    says: "the audit log lacks entries that are older than 15 minutes",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.audit.lag", by: [], above: 15 * MINUTE },
+  },
+  "delivery-lag": {
+    severity: "ticket",
+    says: "a subscription has not delivered events that are older than 15 minutes",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.delivery.lag", by: [], above: 15 * MINUTE },
+  },
+  "dead-letters": {
+    severity: "ticket",
+    says: "receivers did not take events, which were set aside within the last hour",
+    forSeconds: 0,
+    condition: (q) => {
+      const where = { "sluice.outcome": '="dead"' };
+      return `${q.growth("sluice.deliveries", { where, by: ["sluice.receiver"], window: "1h" })} > 0`;
+    },
+  },
+  "purge-lag": {
+    severity: "ticket",
+    says: "bytes that were due to be purged a day ago are still there",
+    forSeconds: 5 * MINUTE,
+    condition: { gauge: "sluice.purge.lag", by: [], above: DAY },
   },
   "memory-full": {
     severity: "ticket",

@@ -1,5 +1,5 @@
 import type { MetricName } from "../telemetry/metrics.ts";
-import type { Dialect, Grouping } from "./dialect.ts";
+import type { Dialect, Grouping, Where } from "./dialect.ts";
 import { CALLS, failedShare, slowShare } from "./objectives.ts";
 
 /** One picture of the dashboards. */
@@ -82,26 +82,36 @@ export const PANELS: readonly Panel[] = [
     ],
   },
   {
-    title: "Bytes of files in calls that have ended",
+    title: "Bytes of files",
     unit: "Bps",
     lines: [
-      {
-        name: "",
-        by: "sluice.namespace",
-        query: (q) => q.rate("sluice.file.bytes", { by: ["sluice.namespace"], window: WINDOW }),
-      },
+      { name: "received", query: (q) => q.rate("sluice.upload.received", { window: WINDOW }) },
+      { name: "durable", query: (q) => q.rate("sluice.upload.durable", { window: WINDOW }) },
+      { name: "committed", query: (q) => q.rate("sluice.upload.committed", { window: WINDOW }) },
+      { name: "read", query: (q) => q.rate("sluice.download.bytes", { window: WINDOW }) },
     ],
   },
   {
-    title: "Streams that write, and memory for parts",
+    title: "Streams that write, and parts that S3 does not have yet",
     unit: "short",
     lines: [
       { name: "streams", query: (q) => q.gauge("sum", "sluice.upload.streams") },
-      {
-        name: "memory used, share",
-        query: (q) => `${q.gauge("sum", "sluice.memory.used")} / ${q.gauge("sum", "sluice.memory.limit")}`,
-      },
+      { name: "parts", query: (q) => q.gauge("sum", "sluice.upload.parts") },
     ],
+  },
+  {
+    title: "Memory for parts",
+    unit: "bytes",
+    lines: [
+      { name: "used", query: (q) => q.gauge("sum", "sluice.memory.used") },
+      { name: "budget", query: (q) => q.gauge("sum", "sluice.memory.limit") },
+      { name: "moved to S3", query: (q) => q.gauge("sum", "sluice.spill.used") },
+    ],
+  },
+  {
+    title: "Time of 99 % of waits for memory",
+    unit: "s",
+    lines: [{ name: "99 %", query: (q) => q.quantile(0.99, "sluice.memory.wait.duration", { window: WINDOW }) }],
   },
   {
     title: "Health",
@@ -113,8 +123,18 @@ export const PANELS: readonly Panel[] = [
         by: "sluice.component",
         query: (q) => q.gauge("max", "sluice.degraded", { by: ["sluice.component"] }),
       },
-      { name: "open breakers", query: (q) => q.gauge("sum", "sluice.s3.breakers.open") },
+      {
+        name: "breaker open:",
+        by: "aws.s3.bucket",
+        query: (q) => q.gauge("max", "sluice.s3.breakers.open", { by: ["aws.s3.bucket"] }),
+      },
+      { name: "namespaces in a wrong region", query: (q) => q.gauge("max", "sluice.residency.violations") },
     ],
+  },
+  {
+    title: "Until the certificate ends",
+    unit: "s",
+    lines: [{ name: "certificate", query: (q) => q.gauge("min", "sluice.certificate.expiry") }],
   },
   {
     title: "Requests to S3",
@@ -128,6 +148,17 @@ export const PANELS: readonly Panel[] = [
       {
         name: "failed",
         query: (q) => q.rate("sluice.s3.request.duration", { where: { "error.type": '!=""' }, window: WINDOW }),
+      },
+    ],
+  },
+  {
+    title: "Requests to S3 that are sent again, by error",
+    unit: "reqps",
+    lines: [
+      {
+        name: "",
+        by: "error.type",
+        query: (q) => q.rate("sluice.s3.retries", { by: ["error.type"], window: WINDOW }),
       },
     ],
   },
@@ -171,9 +202,60 @@ export const PANELS: readonly Panel[] = [
     ],
   },
   {
+    title: "Time of 99 % of waits for a connection",
+    unit: "s",
+    lines: [
+      {
+        name: "",
+        by: "db.client.connection.pool.name",
+        query: (q) =>
+          q.quantile(0.99, "db.client.connection.wait_time", {
+            by: ["db.client.connection.pool.name"],
+            window: WINDOW,
+          }),
+      },
+    ],
+  },
+  {
+    title: "Looks into caches that find what they want",
+    unit: "percentunit",
+    lines: [
+      {
+        name: "",
+        by: "sluice.cache",
+        query: (q) => {
+          const looks = (where: Where<"sluice.cache.lookups">) =>
+            q.rate("sluice.cache.lookups", { where, by: ["sluice.cache"], window: WINDOW });
+          return `${looks({ "sluice.outcome": '="hit"' })} / ${looks({})}`;
+        },
+      },
+    ],
+  },
+  {
     title: "Entries of the journal that are not written",
     unit: "short",
     lines: [{ name: "entries", query: (q) => q.gauge("sum", "sluice.journal.waiting") }],
+  },
+  {
+    title: "How far what follows the journal is behind",
+    unit: "s",
+    lines: [
+      { name: "numbers", query: (q) => q.gauge("max", "sluice.journal.lag") },
+      { name: "audit log", query: (q) => q.gauge("max", "sluice.audit.lag") },
+      { name: "deliveries", query: (q) => q.gauge("max", "sluice.delivery.lag") },
+      { name: "purging", query: (q) => q.gauge("max", "sluice.purge.lag") },
+    ],
+  },
+  {
+    title: "Deliveries of events",
+    unit: "reqps",
+    lines: [
+      {
+        name: "",
+        by: "sluice.outcome",
+        query: (q) => q.rate("sluice.deliveries", { by: ["sluice.outcome"], window: WINDOW }),
+      },
+    ],
   },
   {
     title: "Runs of jobs that failed, in an hour",

@@ -121,7 +121,9 @@ describe("sluice doctor --remote", function () {
     try {
       await until("the service is ready", () => secure.app.readiness.isReady);
       const trusted = await examine({ url: secure.url, ca: files.SLUICE_TLS_CERT });
-      expect(trusted.text).to.match(/WARNING {2}TLS: the certificate ends at .*\n {9}renew it; docs\/operating.md#/);
+      expect(trusted.text).to.match(
+        /PROBLEM {2}TLS: the certificate ends at .*\n {9}docs\/runbook.md#certificate-ends\n/,
+      );
       expect((await examine({ url: secure.url })).text).to.contain("does not answer (DEPTH_ZERO_SELF_SIGNED_CERT)");
     } finally {
       await secure.stop();

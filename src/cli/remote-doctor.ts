@@ -16,8 +16,6 @@ const OFFSET_MAX_MS = 5000;
 /** Calls that are timed; the first one opens the connection, and is left out. */
 const TIMED_CALLS = 5;
 const CALL_TIMEOUT_MS = 10_000;
-const DAY_MS = 86_400_000;
-const CERTIFICATE_NOTICE_DAYS = 14;
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
 
@@ -84,12 +82,10 @@ function checkClock({ date, tookMs }: ServiceAnswer): Finding[] {
 function checkCertificate({ certificateEnd }: ServiceAnswer): Finding[] {
   if (certificateEnd === undefined) return [];
   const message = `the certificate ends at ${certificateEnd.toISOString()}`;
-  const isNear = certificateEnd.getTime() - Date.now() < CERTIFICATE_NOTICE_DAYS * DAY_MS;
-  return [
-    isNear
-      ? warning("TLS", message, "renew it; docs/operating.md#renewing-certificates says how")
-      : well("TLS", message),
-  ];
+  const restSeconds = (certificateEnd.getTime() - Date.now()) / 1000;
+  const { "certificate-ends": last, "certificate-ends-soon": soon } = ALARMS;
+  if (restSeconds < last.condition.below) return [wrong("TLS", message, "certificate-ends")];
+  return [restSeconds < soon.condition.below ? before("TLS", message, "certificate-ends-soon") : well("TLS", message)];
 }
 
 /** What `/readyz` answers; only callers with a token learn the reasons. */

@@ -77,7 +77,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       poolName: name,
       ...(iamRegion !== undefined && { password: createRdsPassword({ url, region: iamRegion }) }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation, observeQueries()],
+      interceptors: [rowValidation, observeQueries(name)],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,

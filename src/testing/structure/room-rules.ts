@@ -50,6 +50,12 @@ const OBSERVED = "telemetry/observed-call.ts";
 /** Adapters measure what they ask of other systems. */
 const MEASURED = ["telemetry/client-span.ts", "telemetry/metrics.ts"];
 
+/** Rooms that ask other systems for nothing count what they do. */
+const COUNTED = "telemetry/metrics.ts";
+
+/** What is done by the clock, or after its call, begins a trace. */
+const BEGUN = "telemetry/root-span.ts";
+
 /** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["alarms", "client", "cli", "devstack", "processes"].includes(room));
 
@@ -91,10 +97,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
-  transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
+  transfer: { imports: ["domain", "commands", COUNTED], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
-    packages: ["lru-cache", "node:crypto", "node:events", "node:stream", "node:timers", "node:zlib"],
+    packages: [
+      "lru-cache",
+      "node:async_hooks",
+      "node:crypto",
+      "node:events",
+      "node:stream",
+      "node:timers",
+      "node:zlib",
+    ],
     inner: { audit: ["."], events: ["."], subscriptions: [] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
@@ -187,7 +201,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   auth: {
-    imports: ["domain", OBSERVED],
+    imports: ["domain", OBSERVED, COUNTED],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
     inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
@@ -215,17 +229,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   jobs: {
-    imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
+    imports: [COUNTED, BEGUN, "domain", "transfer", "commands", "queries", "journal"],
     packages: ["node:timers"],
     inner: { reconcile: [] },
   },
-  // Numbers entries of the journal, and carries them to those who read it.
   // Other rooms tell it which call is being served, and how it went.
   telemetry: {
     imports: ["domain"],
     packages: [
       ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
       ...[
+        "@opentelemetry/exporter-logs-otlp-http",
+        "@opentelemetry/exporter-logs-otlp-proto",
         "@opentelemetry/exporter-metrics-otlp-http",
         "@opentelemetry/exporter-metrics-otlp-proto",
         "@opentelemetry/exporter-prometheus",
@@ -233,6 +248,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...[
         "@opentelemetry/exporter-trace-otlp-http",
         "@opentelemetry/exporter-trace-otlp-proto",
+        "@opentelemetry/sdk-logs",
         "@opentelemetry/sdk-metrics",
       ],
       ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
@@ -250,10 +266,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     // Grafana's library, a development dependency, knows the shape of its dashboards: only what writes `deploy/` loads it.
     packages: ["@grafana/grafana-foundation-sdk", "node:fs", "node:path", "yaml"],
   },
-  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
+  // Numbers entries of the journal, and carries them to those who read it.
+  journal: { imports: ["domain", COUNTED, BEGUN], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
   // Sends events to those who receive them: webhooks, and buses of EventBridge.
   receivers: {
-    imports: ["domain"],
+    imports: ["domain", BEGUN],
     packages: ["@aws-sdk/client-eventbridge", "node:crypto", "node:dns", "node:http", "node:https", "node:net"],
   },
   client: {
