@@ -105,6 +105,10 @@ describe("The telemetry of a service", function () {
     ]);
     for (const { attributes } of within.filter(({ name }) => /^[A-Z]+ /.test(name)))
       expect(attributes).to.include({ "db.system.name": "postgresql" }).and.have.property("db.query.text");
+    const job = await until("a job's span", () => receiver.spans.find(({ name }) => name === "job sweep-uploads"));
+    expect(job).to.deep.include({ parentSpanId: "", links: [] });
+    expect(job.attributes).to.deep.equal({ "sluice.job": "sweep-uploads", "sluice.namespace": "default" });
+    expect(childrenOf(job)).to.include("SELECT upload");
   });
 
   it("goes on with the trace of a caller, and records what the caller records", async () => {
