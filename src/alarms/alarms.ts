@@ -201,7 +201,7 @@ export function toCamelCase(name: AlarmName): string {
 function burning(what: string, share: typeof failedShare, rate: BurnRate): Alarm {
   return {
     severity: rate.severity,
-    says: `at the pace of the last ${rate.window}, ${what} use up the budget of 30 days in ${Math.round(30 / rate.factor)}`,
+    says: `at the pace of the last ${rate.window}, ${what} use up the budget of 30 days in ${Math.round(30 / rate.factor)} days`,
     forSeconds: 0,
     condition: (q) => burns(q, share, rate),
   };

@@ -73,6 +73,12 @@ describe("sluice doctor --remote", function () {
     );
   });
 
+  it("says that something else answers there", async () => {
+    const { isWell, text } = await examine({ url: new URL(await serve("welcome")).origin });
+    expect(isWell).to.equal(false);
+    expect(text).to.match(/^PROBLEM {2}service: .* answers, but not as Sluice does\n/);
+  });
+
   it("names the replica of several that does not answer", async () => {
     const { isWell, text } = await examine({ url: `${service.url},http://127.0.0.1:1` });
     expect(isWell).to.equal(false);

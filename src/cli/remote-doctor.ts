@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { ALARMS, type AlarmName } from "../alarms/alarms.ts";
 import { findBreaches, isMetricsPage } from "../alarms/metrics-page.ts";
 import { FAST_SECONDS } from "../alarms/objectives.ts";
 import { runbookOf } from "../alarms/runbook.ts";
 import { type Asking, askService, type ServiceAnswer } from "./ask-service.ts";
-import { readClientUrls, type ServiceOptions, withClient } from "./client-environment.ts";
+import { readCa, readClientUrls, type ServiceOptions, withClient } from "./client-environment.ts";
 import { toSentence } from "./exit-code.ts";
 import { type Finding, findErrorCode, printFindings, problem, warning, well } from "./finding.ts";
 import type { Terminal } from "./terminal.ts";
@@ -29,7 +28,7 @@ export type RemoteDoctorOptions = ServiceOptions & { json: boolean; metrics?: st
 export async function runRemoteDoctor(terminal: Terminal, options: RemoteDoctorOptions): Promise<boolean> {
   const urls = readClientUrls(terminal.env, options);
   const token = await (await openTokenSource(terminal, urls, options))({ refused: undefined });
-  const ca = options.ca === undefined ? undefined : readFileSync(options.ca);
+  const ca = options.ca === undefined ? undefined : readCa(options.ca);
   const asking = { ca, token, signal: terminal.signal };
   const findings: Finding[] = [];
   for (const url of urls) {
@@ -54,6 +53,8 @@ async function examine(
     const code = findErrorCode(error);
     return [wrong("service", `${url.origin} does not answer (${code})`, "no-replica-ready")];
   }
+  if ((live.body as { status?: unknown } | null)?.status !== "live")
+    return [wrong("service", `${url.origin} answers, but not as Sluice does`, "no-replica-ready")];
   return [
     well("service", `${url.origin} answers, in ${Math.round(live.tookMs)} ms`),
     ...checkClock(live),
@@ -103,7 +104,8 @@ function checkReadiness({ status, body }: ServiceAnswer): Finding[] {
   });
 }
 
-function checkServices({ body }: ServiceAnswer): Finding[] {
+function checkServices({ status: httpStatus, body }: ServiceAnswer): Finding[] {
+  if (httpStatus !== 200) return [wrong("services", `gRPC's health answers HTTP ${httpStatus}`, "no-replica-ready")];
   const { statuses } = body as { statuses: Record<string, { status?: string }> };
   const down = Object.entries(statuses).filter(([, { status }]) => status !== "SERVING");
   if (down.length === 0) return [well("services", `all ${Object.keys(statuses).length - 1} serve, by gRPC's health`)];
