@@ -49,7 +49,7 @@ export async function measureSoak(options: SoakOptions): Promise<FigureRow[]> {
     await working;
     const problems = loads.flatMap((load) => load.problems);
     const [, before, last] = thirds as [Holdings, Holdings, Holdings];
-    const minutes = (options.durationMs / 180_000).toFixed(0);
+    const minutes = (options.durationMs / 180_000).toFixed(1);
     const toRow = (name: string, key: keyof Holdings): FigureRow => ({
       name: `${name} of all replicas, last ${minutes} minutes ÷ the ${minutes} before`,
       measured: last[key] / before[key],
