@@ -108,12 +108,14 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { uploads, ...others } = noteCalls(recorded, service.directory);
   // A committed change stands even when no mark can be drawn.
   const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
+  const isNamespaceVisible = (caller: Caller, namespace: string) =>
+    authority.mayManage(caller, "getNamespace", namespace);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
   const functions: ApiFunctions = {
     ...others,
     uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
   };
-  return { functions, writing, openLink: bound.openLink };
+  return { functions, writing, openLink: bound.openLink, isNamespaceVisible };
 }
 
 function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {

@@ -5,6 +5,7 @@ import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/object-store-subject.ts";
 import { createBucket } from "../testing/rigs/s3-judge.ts";
 import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/s3-subject.ts";
+import { until } from "../testing/rigs/until.ts";
 import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {
@@ -68,8 +69,35 @@ describe("createObjectStore", () => {
     expect(await store.head(bucket, key)).to.include({ sizeBytes: 5 });
     expect((await readObject({ store, bucket }, key)).toString()).to.equal("hello");
     await store.delete(bucket, key);
-    await store.checkBucket(bucket);
+    await store.readBucketRegion(bucket);
     expect(s3.server.faults.pending).to.equal(0);
+    close();
+  });
+
+  it("asks a bucket once whether it answers, also while its breakers are open", async () => {
+    const { access, close } = createTestAccess(s3.endpoint, {
+      breaker: { requestsMin: 1, failurePercentMax: 10, openMs: 60_000 },
+    });
+    const store = createObjectStore(() => access);
+    s3.server.faults.add({ operation: "HeadBucket", times: 9, fault: { kind: "status", status: 500, code: "Gone" } });
+    await store.readBucketRegion("bucket").catch(() => {});
+    expect(s3.server.faults.pending, "the breaker has opened").to.equal(8);
+    const refusal = await store.checkBucket("bucket").catch((caught) => caught);
+    expect(refusal).to.include({ reason: "STORAGE_UNAVAILABLE" });
+    expect(s3.server.faults.pending).to.equal(7);
+    s3.server.faults.clear();
+    await store.checkBucket("bucket");
+    close();
+  });
+
+  it("gives a bucket up that does not answer, when its caller does", async () => {
+    const { store, bucket, close } = open();
+    s3.server.faults.add({ operation: "HeadBucket", fault: { kind: "hang" } });
+    const stop = new AbortController();
+    const checking = store.checkBucket(bucket, { signal: stop.signal }).catch((reason) => reason);
+    await until("the request is there", () => s3.server.faults.pending === 0);
+    stop.abort("enough");
+    expect(await checking).to.equal("enough");
     close();
   });
 

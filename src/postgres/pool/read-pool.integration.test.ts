@@ -105,7 +105,7 @@ describe("createReadPool", function () {
     await servers.stopReplica();
     const others = await createDatabasePools({ url: servers.url, replica: { url: servers.readUrl } });
     try {
-      await others.ping();
+      await others.check();
       expect((await createFileRepository(others).get("default", path)).path).to.equal(path);
     } finally {
       await others.end();
