@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { STEADY_LIMITS } from "../../domain/limits/steady-health.ts";
 import { settle } from "../../testing/fakes/settle.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
+import { BorderCall } from "./border-call.ts";
 import { ServerGate } from "./server-gate.ts";
 
 describe("ServerGate", () => {
@@ -16,8 +17,13 @@ describe("ServerGate", () => {
     return { server, gate };
   };
   const begin = async ({ interceptor }: ServerGate) => await interceptor.beforePoolConnection?.({} as never);
-  const answer = ({ interceptor }: ServerGate) =>
-    interceptor.afterQueryExecution?.({} as never, {} as never, {} as never);
+  const toContext = (queryId: string) => ({ queryId }) as never;
+  const send = ({ interceptor }: ServerGate, queryId: string) =>
+    interceptor.beforeQueryExecution?.(toContext(queryId), {} as never);
+  const answer = ({ interceptor }: ServerGate, queryId = "") =>
+    interceptor.afterQueryExecution?.(toContext(queryId), {} as never, {} as never);
+  const fail = ({ interceptor }: ServerGate, queryId: string) =>
+    interceptor.queryExecutionError?.(toContext(queryId), {} as never, {} as never, []);
   const openClosed = async () => {
     const { server, gate } = open();
     server.isThere = false;
@@ -77,6 +83,18 @@ describe("ServerGate", () => {
       await checking;
     }
     expect(gate.isClosed).to.equal(false);
+  });
+
+  it("gives up the calls whose statements are under way when it closes, and no others", async () => {
+    const { server, gate } = open();
+    const calls = { answered: new BorderCall(), failed: new BorderCall(), waiting: new BorderCall() };
+    for (const [queryId, call] of Object.entries(calls)) call.run(() => send(gate, queryId));
+    answer(gate, "answered");
+    fail(gate, "failed");
+    server.isThere = false;
+    for (let checks = 0; checks < STEADY_LIMITS.awayAfterChecks; checks++) await catchError(() => gate.check());
+    const causes = Object.values(calls).map(({ cause }) => cause);
+    expect(causes).to.deep.equal([undefined, undefined, gone]);
   });
 
   it("gives up the work that waits when it closes, and no later work", async () => {

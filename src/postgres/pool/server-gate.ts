@@ -1,15 +1,18 @@
 import type { Interceptor } from "slonik";
 import { STEADY_LIMITS } from "../../domain/limits/steady-health.ts";
+import { BorderCall } from "./border-call.ts";
 
 /**
- * Keeps statements from a server that does not answer: while the gate is closed, the server gets one question at a time, and
- * nobody's retries. Each statement that comes then waits for the answer to a question that was asked after it came, and is
+ * Keeps statements from a server that does not answer: when the gate closes, the calls whose statements are under way are given
+ * up, and while it is closed, the server gets one question at a time, and nobody's retries. Each statement that comes then waits for the answer to a question that was asked after it came, and is
  * refused when there is none; so the gate opens with the first call after the server is back. A statement that is answered
  * says as much as a question: a server that is only slow is not away.
  */
 export class ServerGate {
   readonly #ask: () => Promise<unknown>;
   readonly #waiting = new Set<(error: unknown) => void>();
+  /** The calls that wait for the answers to statements, by the ids of these. */
+  readonly #calls = new Map<string, BorderCall>();
   #checking: Promise<void> | undefined;
   #answers = 0;
   #failures = 0;
@@ -29,8 +32,18 @@ export class ServerGate {
       if (this.isClosed) await this.check();
       return null;
     },
-    afterQueryExecution: () => {
+    beforeQueryExecution: ({ queryId }) => {
+      const call = BorderCall.current;
+      if (call !== undefined) this.#calls.set(queryId, call);
+      return null;
+    },
+    afterQueryExecution: ({ queryId }) => {
+      this.#calls.delete(queryId);
       this.#noteAnswer();
+      return null;
+    },
+    queryExecutionError: ({ queryId }) => {
+      this.#calls.delete(queryId);
       return null;
     },
   };
@@ -63,9 +76,14 @@ export class ServerGate {
     } catch (error) {
       if (this.#answers > before) return;
       this.#failures++;
-      if (this.isClosed) for (const giveUp of [...this.#waiting]) giveUp(error);
+      if (this.isClosed) this.#giveUp(error as Error);
       throw error;
     }
+  }
+
+  #giveUp(error: Error): void {
+    for (const call of new Set(this.#calls.values())) call.giveUp(error);
+    for (const giveUp of [...this.#waiting]) giveUp(error);
   }
 
   #noteAnswer(): void {
