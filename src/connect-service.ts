@@ -99,8 +99,8 @@ export async function connectService(
   const storage = openStorage(config, { ...options, regions, directory });
   const objects = createObjectStore(storage.at);
   const marks = createCommitMarks(pools.commands);
-  // Without a read replica every read is of the newest state.
-  const positions = new CommitPositions(marks, config.database.replica === undefined ? undefined : options.siblings);
+  const isTellingAwaited = config.database.replica !== undefined;
+  const positions = new CommitPositions(marks, { siblings: options.siblings, isTellingAwaited });
   const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
   const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
   const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
