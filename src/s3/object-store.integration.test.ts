@@ -115,6 +115,29 @@ describe("createObjectStore", () => {
     close();
   });
 
+  it("tries a tenth of its requests again once the reserve of retries is used up, and all of them in the end", async () => {
+    const requestsMax = { body: 1, control: 1, read: 1, copy: 1, probe: 1 };
+    const { access, close } = createTestAccess(s3.endpoint, { limits: { requestsMax } });
+    const store = createObjectStore(() => access);
+    const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
+    const count = () => s3.server.requestCount("HeadObject");
+    const before = count();
+    const calls = 40;
+    s3.server.faults.add({
+      operation: "HeadObject",
+      times: 1000,
+      fault: { kind: "status", status: 500, code: "Down" },
+    });
+    for (let call = 0; call < calls; call++) await store.head("bucket", key).catch(() => {});
+    // One for each of the five requests that can be under way, and a tenth of those that were made.
+    expect(count() - before - calls).to.be.within(5, 5 + calls / 10);
+    s3.server.faults.clear();
+    for (let call = 0; call < 10; call++) await store.head("bucket", key);
+    s3.server.faults.add({ operation: "HeadObject", fault: { kind: "status", status: 500, code: "Down" } });
+    expect(await store.head("bucket", key)).to.include({ sizeBytes: 5 });
+    close();
+  });
+
   it("says that storage refuses, with no word of storage's own", async () => {
     const { store, bucket, close } = open();
     s3.server.faults.add({ operation: "HeadObject", fault: { kind: "status", status: 403, code: "AccessDenied" } });
