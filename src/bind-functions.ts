@@ -46,7 +46,7 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
-import { KeptFiles, type MarkStale } from "./queries/kept-files.ts";
+import { KeptFiles } from "./queries/kept-files.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -136,9 +136,6 @@ function bindAll(
     const position = positions.of(options.caller.principal, options.position);
     return position === options.position ? options : { ...options, position };
   };
-  /** Whoever can be told that an answer is old gets one while the database is away. */
-  const keeping = ({ markStale }: { markStale?: MarkStale }) =>
-    markStale === undefined ? queries : { ...queries, files: kept.over(files, markStale) };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
@@ -172,7 +169,7 @@ function bindAll(
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
-      getFile: (request, options) => getFile(keeping(options), request, seeing(options)),
+      getFile: (request, options) => getFile(kept.over(queries, options), request, seeing(options)),
       listFiles: (request, options) => listFiles(listing(options), request, seeing(options)),
       searchFiles: (request, options) => searchFiles(listing(options), request, seeing(options)),
       listGenerations: (request, options) => listGenerations(queries, request, seeing(options)),
@@ -188,10 +185,8 @@ function bindAll(
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile(purging, request, options),
-      purgeFiles: (request, options) => {
-        const lists = withinScope(primaryFiles, options.scope ?? NO_PATH);
-        return purgeFiles({ ...purging, lists }, request, options);
-      },
+      purgeFiles: (request, options) =>
+        purgeFiles({ ...purging, lists: withinScope(primaryFiles, options.scope ?? NO_PATH) }, request, options),
       createLink: (request, options) => createLink(linking, request, options),
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },

@@ -23,7 +23,7 @@ describe("KeptFiles", () => {
     const kept = new KeptFiles({ limits: LIMITS, now: () => clock.nowMs });
     const marks: number[] = [];
     const read = ({ namespace = "default", path = "a", ...which }: Read, get: () => Promise<File>) =>
-      kept.over({ get }, (ageMs) => marks.push(ageMs)).get(namespace, path, which);
+      kept.over({ files: { get } }, { markStale: (ageMs) => marks.push(ageMs) }).files.get(namespace, path, which);
     const keep = (file: File = sampleFile(), which: Read = {}) => read(which, async () => file);
     const readAway = (which: Read = {}) =>
       read(which, async () => {
@@ -94,6 +94,13 @@ describe("KeptFiles", () => {
     expect(await readAway({ position: 7n })).to.deep.equal(sampleFile());
     await keep(sampleFile({ metageneration: 2 }));
     expect(await catchError(() => readAway({ position: 7n }))).to.include(REFUSED);
+  });
+
+  it("gives nothing to who cannot be told its age", async () => {
+    const { kept, keep } = open();
+    await keep();
+    const files = { get: async () => await Promise.reject(away()) };
+    expect(await catchError(() => kept.over({ files }, {}).files.get("default", "a"))).to.include(REFUSED);
   });
 
   it("forgets a file that the database no longer has, and everything when it is told to", async () => {

@@ -55,14 +55,17 @@ export class KeptFiles {
     this.#files = new LRUCache({ maxSize: limits.sizeMaxBytes, sizeCalculation: ({ file }) => toSizeBytes(file) });
   }
 
-  /** The same files, for a caller who can be told the age of a kept answer. */
-  over(files: Pick<FileRepository, "get">, markStale: MarkStale): Pick<FileRepository, "get"> {
-    return {
-      get: async (namespace, path, which = {}) => {
-        const read = { key: `${namespace}/${which.generation ?? 0}/${path}`, position: which.position };
-        return await this.#read(read, { ask: () => files.get(namespace, path, which), markStale });
-      },
+  /** What a query works with, for its caller: who can be told the age of a kept answer gets one while the database is away. */
+  over<T extends { files: Pick<FileRepository, "get"> }>(
+    deps: T,
+    { markStale }: { markStale?: MarkStale | undefined },
+  ): Omit<T, "files"> & { files: Pick<FileRepository, "get"> } {
+    if (markStale === undefined) return deps;
+    const get: FileRepository["get"] = async (namespace, path, which = {}) => {
+      const read = { key: `${namespace}/${which.generation ?? 0}/${path}`, position: which.position };
+      return await this.#read(read, { ask: () => deps.files.get(namespace, path, which), markStale });
     };
+    return { ...deps, files: { get } };
   }
 
   /** Forgets everything: somebody has changed something, and it is not known at which position. */

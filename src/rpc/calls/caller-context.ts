@@ -3,7 +3,12 @@ import type { Authenticator } from "../../auth/authenticator.ts";
 import type { PathScope } from "../../domain/access/path-scope.ts";
 import { refuseMethod } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
+import {
+  type CommitPosition,
+  POSITION_HEADER,
+  parseCommitPosition,
+  STALE_HEADER,
+} from "../../domain/commit-position.ts";
 import type { EventSight } from "../../queries/events/event-sight.ts";
 import type { MarkStale } from "../../queries/kept-files.ts";
 import { type ErrorLog, noteFailure, toConnectError } from "./error-interceptor.ts";
@@ -73,9 +78,6 @@ export function callerIn(values: ContextValues): Caller {
   if (caller === undefined) throw new Error("a method is served without the authentication gate");
   return caller;
 }
-
-/** The header of an answer that may not be the newest: its age, in milliseconds. */
-export const STALE_HEADER = "sluice-stale-ms";
 
 /** Caller, commit position and signal of a call that has passed the gate. */
 export function toCallOptions(context: HandlerContext): CallOptions {

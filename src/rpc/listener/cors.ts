@@ -1,6 +1,5 @@
 import { cors } from "@connectrpc/connect";
-import { POSITION_HEADER } from "../../domain/commit-position.ts";
-import { STALE_HEADER } from "../calls/caller-context.ts";
+import { POSITION_HEADER, STALE_HEADER } from "../../domain/commit-position.ts";
 import { answer, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
 /** How long a browser may keep a preflight's answer, in seconds; browsers cap it at 2 h. */
