@@ -11,6 +11,7 @@ import type { Readiness } from "./rpc/services/readiness.ts";
 import type { StorageWatcher } from "./s3/access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
+import { observeMetric } from "./telemetry/metrics.ts";
 
 /**
  * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of
@@ -56,6 +57,10 @@ export function createWatch(
   { objects, namespaces, regions }: { objects: ObjectStore; namespaces: Namespaces; regions: BucketRegions },
   { log, readiness }: { log: Logger; readiness: Readiness },
 ): () => Promise<void> {
+  observeMetric("sluice.residency.violations", () => {
+    const found = [...namespaces.values()].filter((namespace) => regions.problemOf(namespace) !== undefined);
+    return [[found.length, {}]];
+  });
   return createResidencyWatch({
     objects,
     regions,

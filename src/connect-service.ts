@@ -39,7 +39,7 @@ import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
 import { createS3Access } from "./s3/create-access.ts";
 import { createObjectStore } from "./s3/object-store.ts";
-import { observeMetric } from "./telemetry/metrics.ts";
+import { type Labels, observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -186,8 +186,8 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
-  const open = new Set<string>();
-  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
+  const open = new Map<string, Labels<"sluice.s3.breakers.open">>();
+  observeMetric("sluice.s3.breakers.open", () => [...open.values()].map((labels) => [1, labels] as const));
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
@@ -195,8 +195,9 @@ function openStorage(
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket) ?? toAuditRegion(config, bucket),
     onBreaker: (at, isOpen) => {
       log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
-      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
-      else open.delete(`${at.operation} ${at.bucket}`);
+      const { operation, bucket } = at;
+      if (isOpen) open.set(`${operation} ${bucket}`, { "aws.s3.bucket": bucket, "sluice.operation": operation });
+      else open.delete(`${operation} ${bucket}`);
     },
   });
 }

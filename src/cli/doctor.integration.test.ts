@@ -255,7 +255,9 @@ describe("sluice doctor", function () {
     const files = { SLUICE_TLS_CERT: join(directory, "cert.pem"), SLUICE_TLS_KEY: join(directory, "key.pem") };
     await writeFile(files.SLUICE_TLS_CERT, one.cert);
     await writeFile(files.SLUICE_TLS_KEY, one.key);
-    expect((await examine(files)).text).to.match(/OK {7}TLS: the certificate is valid until .*: renew it soon/);
+    expect((await examine(files)).text).to.match(
+      /WARNING {2}TLS: the certificate is valid until .*\n {9}renew it soon/,
+    );
     await writeFile(files.SLUICE_TLS_KEY, two.key);
     expect((await examine(files)).text).to.contain("which is not the key of the certificate");
   });
@@ -277,6 +279,9 @@ describe("sluice doctor", function () {
       const fresh = fakeTerminal({ SLUICE_DATABASE_URL: empty.url });
       expect(await runCli(["migrate"], fresh, serverCommands)).to.equal(0);
       expect(fresh.stdout.text()).to.match(/^applied V1__/);
+      const granting = fakeTerminal({ SLUICE_DATABASE_URL: empty.url });
+      expect(await runCli(["migrate", "--grant-to", "pg_monitor"], granting, serverCommands)).to.equal(0);
+      expect(granting.stdout.text()).to.equal("the schema is up to date\npg_monitor may run the service\n");
     });
 
     it("ends with 75 while the database is away, with 1 when the configuration is wrong", async () => {

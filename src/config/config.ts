@@ -9,7 +9,7 @@ import { findDatabaseAuthProblems, toIamRegion } from "./database-auth.ts";
 import { findDatabaseProblems, toDatabase } from "./database-tls.ts";
 import { findDeliveryProblems } from "./delivery-values.ts";
 import { findSizeProblems, toWorkerMinBytes } from "./size-problems.ts";
-import { toTelemetry } from "./telemetry-settings.ts";
+import { findTelemetryProblems, toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -104,6 +104,7 @@ function findContradictions(env: Partial<Environment>): string[] {
     ...findDatabaseAuthProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findTelemetryProblems(env),
     ...findAuditLogProblems(env),
     ...findDeliveryProblems(env),
     ...findSizeProblems(env),

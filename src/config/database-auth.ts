@@ -1,15 +1,12 @@
 import type { Environment } from "./config-environment.ts";
-import { hasDatabaseTls } from "./database-tls.ts";
+import { findRdsRegion, hasDatabaseTls } from "./database-tls.ts";
 
 type AuthEnvironment = Pick<Partial<Environment>, "SLUICE_DATABASE_AUTH" | "AWS_REGION">;
-
-/** The name of a database, cluster or proxy of RDS holds its region: orders.abc123.eu-central-1.rds.amazonaws.com */
-const RDS_HOST = /\.([a-z]{2}(?:-[a-z]+)+-\d+)\.rds\.amazonaws\.com(?:\.cn)?$/;
 
 /** The region that signs the logins at a database; undefined where the URL's password does. */
 export function toIamRegion(url: string, env: AuthEnvironment): string | undefined {
   if (env.SLUICE_DATABASE_AUTH !== "rds-iam") return undefined;
-  return RDS_HOST.exec(new URL(url).hostname)?.[1] ?? env.AWS_REGION;
+  return findRdsRegion(new URL(url)) ?? env.AWS_REGION;
 }
 
 /** What keeps tokens of RDS from logging in at the databases of the environment, one sentence each. */

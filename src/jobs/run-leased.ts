@@ -1,5 +1,6 @@
 import type { JobLeases } from "../domain/job-leases.ts";
 import { recordMetric } from "../telemetry/metrics.ts";
+import { inRootSpan } from "../telemetry/root-span.ts";
 
 /** A job of the clock, of which any number of replicas run one at a time. */
 export interface LeasedJob {
@@ -27,10 +28,12 @@ export async function runLeased(
   const { name } = job;
   const lease = await leases.take(name, { holder, leaseMs });
   if (lease === undefined) return false;
+  const [kind = name, namespace] = name.split("/");
+  const attributes = { "sluice.job": kind, ...(namespace !== undefined && { "sluice.namespace": namespace }) };
   const begun = performance.now();
   const measure = (outcome: "done" | "failed") =>
     recordMetric("sluice.job.run.duration", (performance.now() - begun) / 1000, {
-      "sluice.job": name.split("/", 1)[0],
+      "sluice.job": kind,
       "sluice.outcome": outcome,
     });
   const lost = new AbortController();
@@ -42,7 +45,9 @@ export async function runLeased(
   const timer = setInterval(keep, leaseMs / 3);
   try {
     const signals = signal === undefined ? [lost.signal] : [lost.signal, signal];
-    const cursor = await job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
+    const run = () => job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
+    // A job that runs all the time has no end that a trace could have.
+    const cursor = job.everyMs === 0 ? await run() : await inRootSpan(`job ${kind}`, { attributes }, run);
     await leases.end(name, { holder, dueAfterMs: cursor === "" ? job.everyMs : job.retryAfterMs, cursor });
     measure("done");
     return true;

@@ -4,11 +4,13 @@ import type { JobLeases } from "../domain/job-leases.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type { ErasureRepository } from "../domain/privacy/erasure.ts";
+import type { ReadLags } from "../domain/service-lags.ts";
 import { NUMBERING_PACE, numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import { continueErasures, reapplyErasures } from "./erase-subjects.ts";
+import { toLagMeasuring } from "./measure-lags.ts";
 import { noteReceived } from "./note-received.ts";
 import { type AuditLogJobs, startAuditLogJobs } from "./publish-audit-log.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
@@ -87,6 +89,7 @@ export interface JobDeps {
   forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets marks of commits that newer ones stand for, at most `limit`. */
   forgetMarks: (options: { limit: number }) => Promise<unknown>;
+  readLags: ReadLags;
   relay: JournalRelay;
   /** How long entries of the journal are kept, in days. */
   journalDays: number;
@@ -147,6 +150,7 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
+    repeatLeased(toLagMeasuring(deps.readLags, { isAudited: deps.auditLog !== undefined })),
     repeat(() => runIfDue(number, NUMBERING_LEASE_MS), {
       everyMs: NUMBERING_DUE_CHECK_MS,
       random,

@@ -7,6 +7,7 @@ import type { Breakers } from "./bucket-breakers.ts";
 import { toDomainError } from "./errors.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
+import { countRetry } from "./request-span.ts";
 import { mayTryAgain } from "./retries.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
@@ -106,7 +107,7 @@ export async function retryS3<T>(
   const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
   retries.noteRequest();
   try {
-    return await withBackoff(retry, send, { isRetryable, signal });
+    return await withBackoff(retry, send, { isRetryable, onRetry: countRetry, signal });
   } catch (error) {
     if (access.closing?.aborted === true && error === access.closing.reason) throw new Stopping(error);
     throw error;

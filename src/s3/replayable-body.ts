@@ -5,6 +5,7 @@ import type { RetryBudget } from "../domain/limits/retry-budget.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
+import { countRetry } from "./request-span.ts";
 import { mayTryAgain } from "./retries.ts";
 
 /**
@@ -115,6 +116,7 @@ export class ReplayableBody implements BodyInFlight {
         const isLast = failures >= this.#policy.retry.triesMax || this.#isTooLate(firstFailedAt, delayMs);
         const isAgain = !isLast && (this.#isBadDigest(error) || mayTryAgain(error, this.#policy.retries));
         if (!isAgain) throw toDomainError(error, this.#delivery.what);
+        countRetry(error);
         await this.#sleep(delayMs);
       }
     }

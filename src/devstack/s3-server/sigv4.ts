@@ -138,6 +138,7 @@ const PRESIGNED_PAYLOADS = {
   s3: "UNSIGNED-PAYLOAD",
   sts: EMPTY_PAYLOAD,
   xray: EMPTY_PAYLOAD,
+  logs: EMPTY_PAYLOAD,
   "rds-db": EMPTY_PAYLOAD,
 } as const;
 

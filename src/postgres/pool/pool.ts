@@ -91,7 +91,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
       interceptors: [
         rowValidation,
-        observeQueries(),
+        observeQueries(name),
         ...(options.gate === undefined ? [] : [options.gate.interceptor]),
       ],
       maxPoolSize: limits.connectionsMax,

@@ -1,20 +1,21 @@
-import { chown, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { Client } from "pg";
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
+import type { EmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { type RdsGate, startRdsGate } from "../../testing/rigs/rds-gate.ts";
 import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
+import { startTrustingPostgres } from "../../testing/rigs/trusting-postgres.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { migrate, validateMigrations } from "../schema/migrate.ts";
 import { createDatabasePool } from "./pool.ts";
 
 const CREDENTIALS = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret" };
 const REGION = "eu-central-1";
+const SERVICE = "sluice service";
 const who = sql.type(z.object({ name: z.string(), port: z.int() }))`
   SELECT current_user AS name, inet_server_port() AS port`;
 
@@ -38,7 +39,7 @@ describe("Logins by tokens of RDS", function () {
       certificate,
       credentials: CREDENTIALS,
       region: REGION,
-      iamUsers: ["sluice"],
+      iamUsers: ["sluice", SERVICE],
       now: () => Date.now() + elapsedMs,
     });
   });
@@ -74,13 +75,25 @@ describe("Logins by tokens of RDS", function () {
   it("work for migrations and for the pool", async () => {
     for (const { port } of servers) {
       gate.serverPort = port;
-      expect((await migrate(optionsOf())).applied).to.not.deep.equal([]);
+      expect((await migrate({ ...optionsOf(), serviceRole: SERVICE })).applied).to.not.deep.equal([]);
       expect(await validateMigrations(optionsOf())).to.deep.equal({ pending: [] });
     }
     gate.serverPort = servers[0]!.port;
     await use(async (pool) => {
       expect(await pool.one(who)).to.include({ name: "sluice" });
     });
+  });
+
+  it("are what the service's role has, which migrations make and give its rights", async () => {
+    const pool = await createDatabasePool("test", optionsOf({ user: SERVICE }));
+    try {
+      const isMember = sql.type(z.object({ isMember: z.boolean() }))`
+        SELECT pg_has_role('rds_iam', 'MEMBER') AS "isMember" FROM (SELECT count(*) FROM file) AS files`;
+      expect(await pool.one(isMember)).to.deep.equal({ isMember: true });
+    } finally {
+      await pool.end();
+    }
+    expect(await migrate({ ...optionsOf(), serviceRole: SERVICE })).to.deep.equal({ applied: [] });
   });
 
   it("last as long as the connection, and each new connection needs a token that is valid then", async () => {
@@ -167,20 +180,3 @@ describe("Logins by tokens of RDS", function () {
     }
   });
 });
-
-/** A PostgreSQL that asks nobody on this machine for a password: the gate in front of it has asked. */
-async function startTrustingPostgres(dataDirectory: string): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDirectory, password: "test", durable: false });
-  const client = new Client({ connectionString: server.url });
-  await client.connect();
-  try {
-    const { uid, gid } = await stat(dataDirectory);
-    const file = join(dataDirectory, "pg_hba.conf");
-    await writeFile(file, "host all all 127.0.0.1/32 trust\n", { mode: 0o600 });
-    await chown(file, uid, gid);
-    await client.query("SELECT pg_reload_conf()");
-  } finally {
-    await client.end();
-  }
-  return server;
-}

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { Client, type ClientBase } from "pg";
+import { Client, type ClientBase, escapeIdentifier } from "pg";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
 import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
@@ -23,6 +23,8 @@ export interface MigrateOptions {
   iamRegion?: string | undefined;
   /** Folder of the SQL files; ours when absent. */
   directory?: string;
+  /** A role that gets the rights of the service, and none of the owner. It is made where it is missing, without a password. */
+  serviceRole?: string | undefined;
 }
 
 const OWN_DIRECTORY = fileURLToPath(new URL("../../../migrations/", import.meta.url));
@@ -51,6 +53,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     }
     const pending = findPending(files, history);
     for (const file of pending) await apply(client, file);
+    if (options.serviceRole !== undefined) await grantTo(client, options.serviceRole);
     return { applied: pending.map((file) => file.script) };
   });
 }
@@ -108,6 +111,16 @@ async function assertUtf8(client: ClientBase): Promise<void> {
   if (encoding === "UTF8") return;
   const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
   throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
+}
+
+/** On RDS and Aurora, where there is the role rds_iam, the service's role logs in by tokens of IAM. */
+async function grantTo(client: ClientBase, role: string): Promise<void> {
+  const name = escapeIdentifier(role);
+  const { rows } = await client.query("SELECT rolname FROM pg_roles WHERE rolname IN ($1, 'rds_iam')", [role]);
+  const roles = rows.map(({ rolname }) => rolname);
+  if (!roles.includes(role)) await client.query(`CREATE ROLE ${name} LOGIN`);
+  if (roles.includes("rds_iam")) await client.query(`GRANT rds_iam TO ${name}`);
+  await client.query("SELECT grant_to_service($1)", [role]);
 }
 
 async function assertEmpty(client: ClientBase): Promise<void> {

