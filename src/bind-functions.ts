@@ -46,6 +46,7 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
+import { KeptFiles } from "./queries/kept-files.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -93,7 +94,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, positions } = service;
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
-  const bound = bindAll(service, { ...options, limiters, authority });
+  const kept = new KeptFiles();
+  const bound = bindAll(service, { ...options, limiters, authority, kept });
   const quotas = new RequestQuotas(options.requests);
   const authorized = authorizeFunctions(bound.functions, authority, {
     paths: service.paths,
@@ -106,18 +108,27 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const recording = { record, namespaces: service.directory, now: () => new Date() };
   const recorded = recordCalls(limitWork(authorized, limiters), recording);
   const { uploads, ...others } = noteCalls(recorded, service.directory);
-  // A committed change stands even when no mark can be drawn.
-  const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
+  // A committed change stands even when no mark can be drawn. Then nobody knows which kept answers lack it.
+  const markCommit = ({ principal }: Caller) =>
+    positions.mark(principal).catch(() => {
+      kept.clear();
+      return undefined;
+    });
+  const isNamespaceVisible = (caller: Caller, namespace: string) =>
+    authority.mayManage(caller, "getNamespace", namespace);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
   const functions: ApiFunctions = {
     ...others,
     uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
   };
-  return { functions, writing, openLink: bound.openLink };
+  return { functions, writing, openLink: bound.openLink, isNamespaceVisible };
 }
 
-function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {
-  const { publicUrl, limiters, authority, uploadTokens } = options;
+function bindAll(
+  service: ConnectedService,
+  options: BindOptions & { limiters: WorkLimiters; authority: Authority; kept: KeptFiles },
+) {
+  const { publicUrl, limiters, authority, uploadTokens, kept } = options;
   const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches, positions } = service;
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   /** Whoever has changed something reads it from then on. */
@@ -158,7 +169,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
-      getFile: (request, options) => getFile(queries, request, seeing(options)),
+      getFile: (request, options) => getFile(kept.over(queries, options), request, seeing(options)),
       listFiles: (request, options) => listFiles(listing(options), request, seeing(options)),
       searchFiles: (request, options) => searchFiles(listing(options), request, seeing(options)),
       listGenerations: (request, options) => listGenerations(queries, request, seeing(options)),
@@ -174,10 +185,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile(purging, request, options),
-      purgeFiles: (request, options) => {
-        const lists = withinScope(primaryFiles, options.scope ?? NO_PATH);
-        return purgeFiles({ ...purging, lists }, request, options);
-      },
+      purgeFiles: (request, options) =>
+        purgeFiles({ ...purging, lists: withinScope(primaryFiles, options.scope ?? NO_PATH) }, request, options),
       createLink: (request, options) => createLink(linking, request, options),
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },

@@ -58,6 +58,8 @@ export interface ApiOptions {
    */
   markCommit: (caller: Caller) => Promise<CommitPosition | undefined>;
   authenticate: Authenticator;
+  /** Whether the caller may know that there is a namespace of that name. */
+  isNamespaceVisible: (caller: Caller, namespace: string) => boolean;
   readiness: Readiness;
   log: ErrorLog;
   /** Largest message of an answer, and of a stream that writes, in bytes; gRPC clients take 4 MiB by default. */
