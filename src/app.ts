@@ -66,7 +66,7 @@ export interface AppOptions extends SharedWithWorkers {
 type BoundApi = Pick<
   ApiOptions,
   | ("uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit")
-  | ("privacy" | "markCommit")
+  | ("privacy" | "jobs" | "markCommit")
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -288,6 +288,7 @@ function createUnconnectedFunctions() {
     subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     privacy: refuseAll<ApiOptions["privacy"]>(),
+    jobs: refuseAll<ApiOptions["jobs"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

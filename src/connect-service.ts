@@ -8,9 +8,12 @@ import type { Config } from "./config/config.ts";
 import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
+import { connectOperations } from "./connect-operations.ts";
 import { createFiles, createPrivacy, createReadModels, toDatabaseJobs } from "./connect-repositories.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { JobLeases } from "./domain/jobs/job-leases.ts";
+import type { OperationRepository } from "./domain/jobs/operation-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
@@ -86,6 +89,9 @@ export interface ConnectedService {
   /** What is kept about people; from the primary, because they are to have all of it. */
   subjects: SubjectData;
   erasing: ErasureAccess;
+  /** Who runs which job. */
+  leases: JobLeases;
+  operations: OperationRepository;
   close(): Promise<void>;
 }
 
@@ -120,6 +126,7 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
+  const running = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
@@ -129,6 +136,7 @@ export async function connectService(
     files: files.primaryFiles,
     check,
     watchResidency,
+    operations: running.job,
     log,
     ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
@@ -147,6 +155,7 @@ export async function connectService(
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     auditLog,
+    operations: running.operations,
     ...privacy,
     watches: createWatches(config, access),
     close: async () => {

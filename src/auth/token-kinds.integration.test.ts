@@ -20,6 +20,7 @@ import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_
 import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { JobService } from "../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { PrivacyService } from "../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
@@ -128,6 +129,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ExportAuditToBucket: CALLERS,
   ExportDataSubject: CALLERS,
   EraseDataSubject: CALLERS,
+  ListJobs: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.
@@ -153,11 +155,12 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   GetResidencyReport: [],
   ListAuditEntries: [],
   ExportDataSubject: [],
+  ListJobs: [],
 };
 
 const SERVICES: readonly DescService[] = [
   ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService, AuditService],
-  ...[PrivacyService, ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
+  ...[PrivacyService, JobService, ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
 ];
 const METHODS: readonly DescMethod[] = SERVICES.flatMap(({ methods }) => methods);
 /** Operations of the OpenAPI document, which the routes of REST are compared with elsewhere. */

@@ -5,6 +5,7 @@ import { addAudit } from "./audit-command.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { addEvents } from "./events-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
+import { addJobs } from "./jobs-command.ts";
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
@@ -95,6 +96,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
+  addJobs(program, terminal, { withService });
   addLogin(program, terminal, withAddress);
 
   program

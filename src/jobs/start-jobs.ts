@@ -1,6 +1,7 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import type { JobLeases } from "../domain/job-leases.ts";
+import type { JobLeases } from "../domain/jobs/job-leases.ts";
+import { OPERATION_LIMITS } from "../domain/jobs/operation.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type { ErasureRepository } from "../domain/privacy/erasure.ts";
@@ -13,7 +14,7 @@ import { noteReceived } from "./note-received.ts";
 import { type AuditLogJobs, startAuditLogJobs } from "./publish-audit-log.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
-import { type LeasedJob, runLeased } from "./run-leased.ts";
+import { ALL_DONE, type LeasedJob, runLeased } from "./run-leased.ts";
 import { settleHolds } from "./settle-holds.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
@@ -34,12 +35,15 @@ const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
+/** How soon another replica goes on with operations when the one that runs them has died. */
+const OPERATIONS_LEASE_MS = 3000;
+const OPERATIONS_DUE_CHECK_MS = 1000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
 /** How soon a new subscription begins, and one whose holder has died goes on. */
 const DELIVER_EVERY_MS = 1000;
-/** Partitions are made months ahead; a look each minute mends one that is missing. */
-const PARTITIONS_EVERY_MS = 60_000;
+/** Partitions are made months ahead; one that is missing is made within a minute, as docs/operating.md#the-journal says. */
+const PARTITIONS_EVERY_MS = 30_000;
 /** How soon the jobs of a new namespace begin. */
 const FOLLOW_NAMESPACES_EVERY_MS = 1000;
 /** How often each replica checks whether a job is due that one of them runs. */
@@ -52,6 +56,8 @@ const NOTE_RECEIVED_EVERY_MS = 1000;
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 /** How long docs/life-of-a-file.md#links promises that links and their recorded uses are kept after the links have expired. */
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
+/** Operations are kept as long as docs/operating.md#operations promises. */
+const OPERATIONS_KEPT = { olderThanMs: OPERATION_LIMITS.keptMs, limit: 10_000 };
 /** Marks that one run removes. */
 const MARKS_FORGOTTEN = { limit: 100_000 };
 /** Statements that counted a use of a token before it expired have ended by then. */
@@ -95,8 +101,17 @@ export interface JobDeps {
   recorder: { flush(): Promise<void> };
   /** Delivers the events of subscriptions: takes what is due, and ends what is under way. */
   deliveries: { look(): Promise<void>; stop(): Promise<void> };
+  operations: OperationsJob;
   leases: JobLeases;
   log: JobLog;
+}
+
+/** What the job does with the operations that callers have started. */
+export interface OperationsJob {
+  /** Runs those whose turn it is, until `signal` aborts or there are none; resolves to what failed for now. */
+  run: (options: { signal: AbortSignal }) => Promise<{ errors: unknown[] }>;
+  /** Forgets those that ended longer than `olderThanMs` ago, at most `limit`. */
+  forget: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
 }
 
 /**
@@ -136,16 +151,17 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
-    repeat(() => keepPartitions(deps), {
-      everyMs: PARTITIONS_EVERY_MS,
-      random,
-      ...told("make-partitions"),
-    }),
     repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
     repeat(() => deps.deliveries.look(), { everyMs: DELIVER_EVERY_MS, random, ...told("deliver-events") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
+    repeatLeased(toKeepingPartitions(deps)),
+    repeat(() => runIfDue(toRunning(deps.operations), OPERATIONS_LEASE_MS), {
+      everyMs: OPERATIONS_DUE_CHECK_MS,
+      random,
+      ...told("run-operations"),
+    }),
     repeat(() => runIfDue(number, NUMBERING_LEASE_MS), {
       everyMs: NUMBERING_DUE_CHECK_MS,
       random,
@@ -163,13 +179,21 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
 }
 
 /** Partitions of the journal, those that will be needed and those that are not needed any more. */
-async function keepPartitions({
+function toKeepingPartitions({
   relay,
   journalDays,
   auditLog,
-}: Pick<JobDeps, "relay" | "journalDays" | "auditLog">): Promise<void> {
-  await relay.makePartitions();
-  await relay.dropPartitions({ keptDays: journalDays, onlyPublished: auditLog !== undefined });
+}: Pick<JobDeps, "relay" | "journalDays" | "auditLog">): LeasedJob {
+  return {
+    name: "make-partitions",
+    everyMs: PARTITIONS_EVERY_MS,
+    retryAfterMs: PARTITIONS_EVERY_MS,
+    run: async () => {
+      await relay.makePartitions();
+      await relay.dropPartitions({ keptDays: journalDays, onlyPublished: auditLog !== undefined });
+      return ALL_DONE;
+    },
+  };
 }
 
 /** What one replica forgets for all, whatever the namespace. */
@@ -178,7 +202,8 @@ function toForgetting({
   forgetRequests,
   forgetLinks,
   forgetMarks,
-}: Pick<JobDeps, "access" | "forgetRequests" | "forgetLinks" | "forgetMarks">): LeasedJob {
+  operations,
+}: Pick<JobDeps, "access" | "forgetRequests" | "forgetLinks" | "forgetMarks" | "operations">): LeasedJob {
   return {
     name: "forget-requests",
     everyMs: FORGET_EVERY_MS,
@@ -188,8 +213,19 @@ function toForgetting({
       await forgetLinks(LINKS_KEPT);
       await access.uploads.catalogue.forgetTokens(TOKENS_KEPT);
       await forgetMarks(MARKS_FORGOTTEN);
-      return "";
+      await operations.forget(OPERATIONS_KEPT);
+      return ALL_DONE;
     },
+  };
+}
+
+/** Operations of all namespaces are run by one replica, which so knows how many work at once. */
+function toRunning(operations: OperationsJob): LeasedJob {
+  return {
+    name: "run-operations",
+    everyMs: 0,
+    retryAfterMs: OPERATIONS_DUE_CHECK_MS,
+    run: async ({ signal }) => ({ cursor: "", ...(await operations.run({ signal })) }),
   };
 }
 
@@ -201,7 +237,7 @@ function toNumbering(relay: JournalRelay): LeasedJob {
     retryAfterMs: NUMBERING_DUE_CHECK_MS,
     run: async ({ signal }) => {
       await numberEntries(relay, { ...NUMBERING_PACE, signal });
-      return "";
+      return ALL_DONE;
     },
   };
 }
@@ -227,7 +263,7 @@ function toNamespaceJobs(
       });
       for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
       if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
-      return cursor;
+      return { cursor, errors };
     },
   };
   const removeOrphans: LeasedJob = {
@@ -244,7 +280,7 @@ function toNamespaceJobs(
       if (found.foreignMultiparts + found.foreignVersions > 0) {
         log.warn(found, "storage has what no upload or file of ours knows under our key prefix; it is left alone");
       }
-      return cursor;
+      return { cursor, errors };
     },
   };
   const purge: LeasedJob = {
@@ -258,7 +294,7 @@ function toNamespaceJobs(
       );
       for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
       if (purged > 0) log.info({ purged }, "purged files");
-      return cursor;
+      return { cursor, errors };
     },
   };
   const settle: LeasedJob = {
@@ -272,7 +308,7 @@ function toNamespaceJobs(
       );
       for (const error of errors) log.warn({ error }, "storage could not be told a hold; a later run tries again");
       if (settled > 0) log.info({ settled }, "told storage the holds that it lacked");
-      return cursor;
+      return { cursor, errors };
     },
   };
   return [sweep, removeOrphans, purge, settle, ...toErasureJobs({ access, files, erasures, log }, namespace)];
@@ -291,7 +327,7 @@ function toErasureJobs(
     run: async ({ signal }) => {
       const ended = await continueErasures(erasing, { namespace, signal });
       if (ended > 0) log.info({ ended }, "ended erasures that were cut off");
-      return "";
+      return ALL_DONE;
     },
   };
   const again: LeasedJob = {
@@ -302,7 +338,7 @@ function toErasureJobs(
       const reapplied = await reapplyErasures(erasing, { namespace, signal });
       if (reapplied > 0)
         log.warn({ reapplied }, "storage has notes of erasures that the database did not know; they were done again");
-      return "";
+      return ALL_DONE;
     },
   };
   return [go, again];

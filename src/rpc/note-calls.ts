@@ -30,7 +30,17 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         },
       ]),
     ) as F;
-  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit, privacy } = functions;
+  const {
+    uploads,
+    fileQueries,
+    fileCommands,
+    namespaces: spaces,
+    events,
+    subscriptions,
+    audit,
+    privacy,
+    jobs,
+  } = functions;
   return {
     uploads: {
       ...noteAll(uploads),
@@ -65,5 +75,6 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
     subscriptions: noteAll(subscriptions),
     audit: noteAll(audit),
     privacy: noteAll(privacy),
+    jobs: noteAll(jobs),
   };
 }

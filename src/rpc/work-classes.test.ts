@@ -32,6 +32,7 @@ function createCalls(limits = WORK_LIMITS) {
       ]),
       audit: named(["listAuditEntries", "getInclusionProof"]),
       privacy: named(["exportDataSubject", "eraseDataSubject"]),
+      jobs: named(["listJobs"]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
         ...["deleteSubscription", "redeliverEvents"],
@@ -42,13 +43,14 @@ function createCalls(limits = WORK_LIMITS) {
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const { fileQueries, fileCommands, uploads, audit, privacy, subscriptions } = limited;
+  const { fileQueries, fileCommands, uploads, audit, privacy, jobs, subscriptions } = limited;
   const all: Record<string, unknown> = {
     ...fileQueries,
     ...fileCommands,
     ...uploads,
     ...audit,
     ...privacy,
+    ...jobs,
     ...subscriptions,
   };
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
@@ -67,7 +69,7 @@ describe("limitWork", () => {
   type CalledClass = Exclude<WorkClass, "reads of files" | "exports of the audit log">;
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions"],
-    pages: ["listFiles", "listGenerations", "listLinks"],
+    pages: ["listFiles", "listGenerations", "listLinks", "listJobs"],
     "filtered reads": ["searchFiles", "listAuditEntries", "exportDataSubject"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],

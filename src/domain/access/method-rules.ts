@@ -71,6 +71,13 @@ export const METHOD_RULES = {
   // Whoever sees or erases all that is kept about somebody does so at every path.
   exportDataSubject: [need("admin", "namespace")],
   eraseDataSubject: [need("admin", "namespace")],
+
+  startPurge: [need("deleter", "list")],
+  // Everybody sees their own operations, and an admin of the whole namespace those of all.
+  getOperation: [{ oneOf: ROLES, at: "list" }],
+  listOperations: [{ oneOf: ROLES, at: "list" }],
+  waitOperation: [{ oneOf: ROLES, at: "list" }],
+  cancelOperation: [{ oneOf: ROLES, at: "list" }],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */
@@ -103,6 +110,12 @@ export const NAMESPACE_RULES = {
   getGrants: ["auditor", "admin", "service-admin"],
   setGrants: ["admin", "service-admin"],
 } as const satisfies Record<string, readonly (Role | "service-admin")[]>;
+
+/** The methods on the service itself, which whoever SLUICE_ADMINS names may call. */
+export const SERVICE_METHODS = ["listJobs"] as const;
+
+/** A method of SERVICE_METHODS. */
+export type ServiceMethod = (typeof SERVICE_METHODS)[number];
 
 /** A method of NAMESPACE_RULES. */
 export type NamespaceMethod = keyof typeof NAMESPACE_RULES;

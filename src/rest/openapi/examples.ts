@@ -40,6 +40,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
   ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
+  ListJobs: { parameters: { pageSize: "10" } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
   RevokeLink: { parameters: NAMESPACE },
   CreateUpload: {

@@ -49,6 +49,7 @@ describe("the standard services", () => {
         "sluice.v1.EventService",
         "sluice.v1.AuditService",
         "sluice.v1.PrivacyService",
+        "sluice.v1.JobService",
         "sluice.v1.ConfigurationService",
       ]);
       expect(Object.values(statuses).every(({ status }) => status === Status.NOT_SERVING)).to.equal(true);
@@ -124,6 +125,7 @@ describe("the standard services", () => {
           "sluice.v1.EventService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",
+          "sluice.v1.JobService",
           "sluice.v1.NamespaceService",
           "sluice.v1.PrivacyService",
           "sluice.v1.UploadService",

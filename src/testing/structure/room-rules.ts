@@ -75,6 +75,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       log: [],
       privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
+      jobs: ["."],
     },
   },
   commands: {
@@ -87,6 +88,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       namespaces: [],
       subscriptions: [],
       privacy: ["files", "uploads"],
+      operations: ["files", "uploads"],
     },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
@@ -94,7 +96,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   queries: {
     imports: ["domain"],
     packages: ["lru-cache", "node:crypto", "node:events", "node:stream", "node:timers", "node:zlib"],
-    inner: { audit: ["."], events: ["."], subscriptions: [] },
+    inner: { audit: ["."], events: ["."], subscriptions: [], operations: ["."] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
