@@ -130,6 +130,11 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ExportDataSubject: CALLERS,
   EraseDataSubject: CALLERS,
   ListJobs: CALLERS,
+  StartPurge: CALLERS,
+  GetOperation: CALLERS,
+  ListOperations: CALLERS,
+  WaitOperation: CALLERS,
+  CancelOperation: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.
@@ -156,6 +161,7 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   ListAuditEntries: [],
   ExportDataSubject: [],
   ListJobs: [],
+  ListOperations: [],
 };
 
 const SERVICES: readonly DescService[] = [

@@ -96,7 +96,8 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
-  addJobs(program, terminal, { withService });
+  const onWaited = (isDone: boolean) => setExitCode(isDone ? EXIT.done : EXIT.failed);
+  addJobs(program, terminal, { withService, withConnection, onWaited });
   addLogin(program, terminal, withAddress);
 
   program

@@ -102,6 +102,13 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  { method: "startPurge", request: { namespace: "one" }, enough: [["deleter"]], hidden: "list" },
+  ...(["getOperation", "listOperations", "waitOperation", "cancelOperation"] as const).map((method) => ({
+    method,
+    request: { namespace: "one" },
+    enough: ALL_ROLES.map((role) => [role]),
+    hidden: "list" as const,
+  })),
   ...WHOLE_METHODS.map((method) => ({
     method,
     request: { namespace: "one" },

@@ -32,7 +32,9 @@ function createCalls(limits = WORK_LIMITS) {
       ]),
       audit: named(["listAuditEntries", "getInclusionProof"]),
       privacy: named(["exportDataSubject", "eraseDataSubject"]),
-      jobs: named(["listJobs"]),
+      jobs: named([
+        ...["listJobs", "startPurge", "getOperation", "listOperations", "waitOperation", "cancelOperation"],
+      ]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
         ...["deleteSubscription", "redeliverEvents"],
@@ -68,12 +70,13 @@ describe("limitWork", () => {
   /** Reads of files and exports are streams, which enter their class by themselves. */
   type CalledClass = Exclude<WorkClass, "reads of files" | "exports of the audit log">;
   const CLASSES = Object.entries({
-    lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions"],
-    pages: ["listFiles", "listGenerations", "listLinks", "listJobs"],
+    lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions", "getOperation"],
+    pages: ["listFiles", "listGenerations", "listLinks", "listJobs", "listOperations"],
     "filtered reads": ["searchFiles", "listAuditEntries", "exportDataSubject"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
+      ...["startPurge", "cancelOperation"],
     ],
     "calls to storage": [
       "eraseDataSubject",
@@ -85,6 +88,7 @@ describe("limitWork", () => {
       "signParts",
       "getInclusionProof",
     ],
+    "waits for operations": ["waitOperation"],
     copies: ["copyFile"],
   } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];
 
