@@ -15,7 +15,7 @@ import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
 import { cancelOperation } from "./commands/operations/cancel-operation.ts";
-import { startPurge } from "./commands/operations/start-operation.ts";
+import { startCopy, startPurge } from "./commands/operations/start-operation.ts";
 import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
 import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
@@ -256,6 +256,7 @@ function bindJobs(
   return {
     listJobs: (request) => listJobs(leases, request),
     startPurge: (request, options) => startPurge(starting, request, options),
+    startCopy: (request, options) => startCopy(starting, request, options),
     getOperation: (request, options) => findOperation(seeing, request, options),
     listOperations: (request, options) => listOperations(seeing, request, options),
     waitOperation: (request, options) => waitOperation(seeing, request, options),

@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
 import { Authority } from "./auth/authority.ts";
+import { COPY_LIMITS } from "./commands/files/copy-file.ts";
+import { createCopyWorker } from "./commands/operations/copy-worker.ts";
 import { createPurgeWorker } from "./commands/operations/purge-worker.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
@@ -13,6 +15,9 @@ import type { DatabasePools } from "./postgres/pool/pool.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { createAdmission } from "./rpc/authorize.ts";
+
+/** Parts of a copy that one step copies, 8 GiB of them: its progress is saved, and its cancelling heard of, by then. */
+const COPY_STEP_PARTS = 16;
 
 /** Work that goes on after its call, as the API starts it and as the job does it. */
 export interface ConnectedOperations {
@@ -29,7 +34,7 @@ export function connectOperations({
   log,
 }: {
   pools: DatabasePools;
-  access: Pick<UploadAccess, "objects" | "namespaces">;
+  access: UploadAccess;
   /** As commands see them, from the primary. */
   files: FileRepository;
   directory: NamespaceDirectory;
@@ -40,6 +45,7 @@ export function connectOperations({
   const admit = createAdmission(new Authority(directory, { admins: [] }), createPathsById(commands));
   const workers = {
     purge: createPurgeWorker({ ...access, files, listsOf: (scope) => withinScope(files, scope), admit }),
+    copy: createCopyWorker({ ...access, files, admit }, { ...COPY_LIMITS, partsPerStepMax: COPY_STEP_PARTS }),
   };
   return {
     operations,

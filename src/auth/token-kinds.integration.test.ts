@@ -131,6 +131,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   EraseDataSubject: CALLERS,
   ListJobs: CALLERS,
   StartPurge: CALLERS,
+  StartCopy: CALLERS,
   GetOperation: CALLERS,
   ListOperations: CALLERS,
   WaitOperation: CALLERS,

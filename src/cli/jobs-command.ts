@@ -38,6 +38,12 @@ export function addJobs(
     .description("end an operation; what it has done until then stays")
     .argument("<operation-id>", "id of the operation")
     .action(async (id, options) => (await loadOperations()).runCancelOperation(terminal, id, options));
+  withConnection(operations.command("copy"))
+    .description("start to copy a file within storage, and print the id of the operation")
+    .argument("<path>", "path of the file")
+    .argument("<target>", "path to copy it to")
+    .option("--request-id <uuid>", "show the operation that this request has started")
+    .action(async (path, target, options) => (await loadOperations()).runStartCopy(terminal, [path, target], options));
   withConnection(operations.command("purge"))
     .description("start to purge all deleted files that match a filter, and print the id of the operation")
     .argument("<filter>", "AIP-160 filter, for instance 'path = \"drafts/*\"'")

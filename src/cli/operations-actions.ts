@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Operation, OperationMetadata, OperationResponse } from "../../gen/sluice/v1/job_service_pb.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
-import { formatTime } from "./human-units.ts";
+import { formatBytes, formatTime } from "./human-units.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
 type Options = ConnectionOptions & { json: boolean };
@@ -56,6 +56,22 @@ export async function runStartPurge(
   );
 }
 
+/** `sluice operations copy <path> <target>`: prints the id of the operation alone on standard output. */
+export async function runStartCopy(
+  terminal: Terminal,
+  [path, target]: [path: string, target: string],
+  options: Options & { requestId?: string },
+): Promise<void> {
+  const { namespace, requestId = randomUUID() } = options;
+  await withClient(terminal, options, async (client) =>
+    printStarted(
+      terminal,
+      await client.startCopy(path, target, { namespace, requestId, signal: terminal.signal }),
+      options,
+    ),
+  );
+}
+
 function printStarted(terminal: Terminal, operation: Operation, { json }: Options): void {
   const id = operation.metadata?.operationId ?? "";
   if (json) printJson(terminal, toJson(operation));
@@ -83,9 +99,19 @@ function toState({ result, metadata }: Operation): string {
 
 function toWords({ result, metadata }: Operation): string {
   if (result.case === "error" && result.value.reason !== "CANCELLED") return result.value.message;
-  const { case: kind, value } = metadata?.progress ?? {};
-  if (kind !== "purge" || value === undefined) return "";
-  return `${value.purged} of ${value.matched} files purged, ${value.retained} kept by a hold or a retention`;
+  const progress = metadata?.progress;
+  switch (progress?.case) {
+    case "purge": {
+      const { purged, matched, retained } = progress.value;
+      return `${purged} of ${matched} files purged, ${retained} kept by a hold or a retention`;
+    }
+    case "copy": {
+      const { copiedBytes, sizeBytes } = progress.value;
+      return `${formatBytes(Number(copiedBytes))} of ${formatBytes(Number(sizeBytes))} copied`;
+    }
+    default:
+      return "";
+  }
 }
 
 function toJson({ name, metadata, done, result }: Operation): Record<string, unknown> {
@@ -114,6 +140,8 @@ function toMetadataJson({ operationId, namespace, method, principal, progress, .
 
 function toCaseJson({ case: kind, value }: OperationMetadata["progress"] | OperationResponse["response"]) {
   if (kind === undefined) return {};
-  const { matched, purged, retained } = value;
-  return { [kind]: { matched: Number(matched), purged: Number(purged), retained: Number(retained) } };
+  const fields = Object.entries(value).filter(([name]) => !name.startsWith("$"));
+  return {
+    [kind]: Object.fromEntries(fields.map(([name, one]) => [name, typeof one === "bigint" ? Number(one) : one])),
+  };
 }

@@ -64,6 +64,20 @@ describe("sluice operations", function () {
     );
   });
 
+  it("start a copy, and show how far it has come", async () => {
+    await as("alice").upload(Buffer.from("a copied file"), "own/source");
+    const started = await run("alice", "copy", "own/source", "own/target");
+    const id = started.out.trim();
+    const waited = await run("alice", "wait", id, "--json");
+    expect(waited.code, waited.err).to.equal(0);
+    const { metadata, response } = JSON.parse(waited.out);
+    expect(metadata).to.deep.include({ method: "StartCopy", copy: { copiedBytes: 13, sizeBytes: 13 } });
+    const copied = await as("alice").getFile("own/target");
+    expect(response).to.deep.equal({ copy: { fileId: copied.fileId, path: "own/target", generation: 1 } });
+    expect((await run("alice", "get", id)).out).to.match(/ done +13 B of 13 B copied {2}acme:alice/);
+    expect((await run("bob", "copy", "own/source", "own/other")).err).to.include("this needs the role writer");
+  });
+
   it("are no business of others, and nobody starts one without the right", async () => {
     const id = (await run("alice", "purge", 'path = "own/*"')).out.trim();
     for (const args of [

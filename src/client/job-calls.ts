@@ -11,6 +11,15 @@ export interface StartPurgeOptions extends CallOptions {
   requestId?: string;
 }
 
+/** Which generation is copied, and what must be at the target. */
+export interface StartCopyOptions extends CallOptions {
+  generation?: bigint;
+  etag?: string;
+  ifTargetGenerationMatch?: bigint;
+  /** The same one again returns the same operation. */
+  requestId?: string;
+}
+
 /**
  * The methods for what the service does by itself, and for operations, which go on after the call that has started them. They
  * reject as all unary calls do. An operation that has failed or was cancelled is no rejection: its `result` says so.
@@ -20,6 +29,8 @@ export interface JobCalls {
   allJobs(options?: Pick<CallOptions, "signal">): AsyncGenerator<Job, void, undefined>;
   /** Starts the purge of all deleted files that match an AIP-160 filter. */
   startPurge(filter: string, options?: StartPurgeOptions): Promise<Operation>;
+  /** Starts the copy of a file within storage, however long that takes. */
+  startCopy(path: string, targetPath: string, options?: StartCopyOptions): Promise<Operation>;
   /** All operations that the caller may see, the newest first, page by page. */
   allOperations(options?: CallOptions): AsyncGenerator<Operation, void, undefined>;
   getOperation(operationId: string, options?: CallOptions): Promise<Operation>;
@@ -44,6 +55,15 @@ export function createJobCalls(call: Call): JobCalls {
     async startPurge(filter, { signal, namespace = "default", requestId = crypto.randomUUID(), ...which } = {}) {
       const request = { requestId, namespace, filter, ...which };
       const { operation } = await call(JobService, signal, (jobs, options) => jobs.startPurge(request, options));
+      return present(operation, "operation");
+    },
+    async startCopy(
+      path,
+      targetPath,
+      { signal, namespace = "default", requestId = crypto.randomUUID(), ...rest } = {},
+    ) {
+      const request = { requestId, namespace, path, targetPath, ...rest };
+      const { operation } = await call(JobService, signal, (jobs, options) => jobs.startCopy(request, options));
       return present(operation, "operation");
     },
     allOperations: ({ signal, namespace = "default" } = {}) =>

@@ -50,8 +50,9 @@ describe("operations of a process that is killed", function () {
   };
   const purgeOf = async (client: SluiceClient, id: string) => {
     const { metadata } = await client.getOperation(id);
-    const { value } = metadata?.progress ?? {};
-    return { matched: Number(value?.matched), purged: Number(value?.purged), retained: Number(value?.retained) };
+    if (metadata?.progress.case !== "purge") throw new Error("this is no purge");
+    const { value } = metadata.progress;
+    return { matched: Number(value.matched), purged: Number(value.purged), retained: Number(value.retained) };
   };
 
   it("go on where they were, do nothing twice, and count each file once", async () => {

@@ -77,16 +77,16 @@ export async function runOperations(
 }
 
 /** Makes the steps of one operation until it has ended, somebody else makes them, one fails for now, or `signal` aborts. Never rejects. */
-async function runOne<K extends OperationKind>(
+async function runOne(
   access: OperationsAccess,
-  due: Operation<K>,
+  due: Operation,
   options: { pace: OperationsPace; note: (error: unknown) => void; signal: AbortSignal },
 ): Promise<void> {
   const { pace, note, signal } = options;
   try {
     let operation: Operation | undefined = due;
     while (operation !== undefined && operation.endTime === undefined && !signal.aborted)
-      operation = await makeStep(access, operation as Operation<K>, signal);
+      operation = await makeStep(access, operation, signal);
   } catch (error) {
     if (signal.aborted) return;
     note(error);
@@ -96,18 +96,18 @@ async function runOne<K extends OperationKind>(
 }
 
 /** Resolves to the operation as it is then, undefined when somebody else has changed it. Rejects with what is temporary. */
-async function makeStep<K extends OperationKind>(
+async function makeStep(
   { operations, workers, log }: OperationsAccess,
-  operation: Operation<K>,
+  operation: Operation,
   signal: AbortSignal,
 ): Promise<Operation | undefined> {
-  const worker = workers[operation.kind] as OperationWorker<K>;
+  const worker = workers[operation.kind] as OperationWorker<OperationKind>;
   if (operation.cancelTime !== undefined) {
     await worker.abandon(operation);
     return await operations.fail(operation, CANCELLED);
   }
   if (operation.beginTime === undefined) return await operations.begin(operation);
-  let step: OperationStep<K>;
+  let step: OperationStep<OperationKind>;
   try {
     step = await worker.step(operation, { signal });
   } catch (error) {

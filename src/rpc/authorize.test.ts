@@ -78,6 +78,8 @@ const TABLE: readonly Row[] = [
   atFile("restoreGeneration", ["writer"]),
   { ...atFile("copyFile", ["reader", "writer"]), request: { ...WHERE, ...LABELS } },
   { ...atFile("copyFile", ["reader", "writer", "admin"]), request: { ...WHERE, ...HOLD } },
+  { ...atFile("startCopy", ["reader", "writer"]), request: { ...WHERE, ...LABELS } },
+  { ...atFile("startCopy", ["reader", "writer", "admin"]), request: { ...WHERE, ...HOLD } },
   atFile("moveFile", ["reader", "writer", "deleter"]),
   atFile("deleteFile", ["deleter"]),
   atFile("undeleteFile", ["deleter"]),

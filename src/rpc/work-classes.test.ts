@@ -33,7 +33,15 @@ function createCalls(limits = WORK_LIMITS) {
       audit: named(["listAuditEntries", "getInclusionProof"]),
       privacy: named(["exportDataSubject", "eraseDataSubject"]),
       jobs: named([
-        ...["listJobs", "startPurge", "getOperation", "listOperations", "waitOperation", "cancelOperation"],
+        ...[
+          "listJobs",
+          "startPurge",
+          "startCopy",
+          "getOperation",
+          "listOperations",
+          "waitOperation",
+          "cancelOperation",
+        ],
       ]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
@@ -76,7 +84,7 @@ describe("limitWork", () => {
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
-      ...["startPurge", "cancelOperation"],
+      ...["startPurge", "startCopy", "cancelOperation"],
     ],
     "calls to storage": [
       "eraseDataSubject",

@@ -144,6 +144,7 @@ const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {
 const JOB_CLASSES: WorkClasses<JobFunctions> = {
   listJobs: "pages",
   startPurge: "commands",
+  startCopy: "commands",
   getOperation: "lookups",
   listOperations: "pages",
   waitOperation: "waits for operations",

@@ -5,15 +5,17 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { File } from "./file_pb.ts";
+import { file_sluice_v1_file } from "./file_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/job_service.proto.
  */
 export const file_sluice_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("ChtzbHVpY2UvdjEvam9iX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK/AQoJT3BlcmF0aW9uEgwKBG5hbWUYASABKAkSLgoIbWV0YWRhdGEYAiABKAsyHC5zbHVpY2UudjEuT3BlcmF0aW9uTWV0YWRhdGESDAoEZG9uZRgDIAEoCBIqCgVlcnJvchgEIAEoCzIZLnNsdWljZS52MS5PcGVyYXRpb25FcnJvckgAEjAKCHJlc3BvbnNlGAUgASgLMhwuc2x1aWNlLnYxLk9wZXJhdGlvblJlc3BvbnNlSABCCAoGcmVzdWx0ItQCChFPcGVyYXRpb25NZXRhZGF0YRIUCgxvcGVyYXRpb25faWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJlZ2luX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NhbmNlbF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFcHVyZ2UYCSABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIAEIKCghwcm9ncmVzcyI/Cg5PcGVyYXRpb25FcnJvchIMCgRjb2RlGAEgASgFEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJIkgKEU9wZXJhdGlvblJlc3BvbnNlEicKBXB1cmdlGAEgASgLMhYuc2x1aWNlLnYxLlB1cmdlQ291bnRzSABCCgoIcmVzcG9uc2UiQAoLUHVyZ2VDb3VudHMSDwoHbWF0Y2hlZBgBIAEoAxIOCgZwdXJnZWQYAiABKAMSEAoIcmV0YWluZWQYAyABKAMi1wEKA0pvYhIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIPCgdyZXBsaWNhGAQgASgJEjEKDXJ1bm5pbmdfc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKCGxhc3RfcnVuGAYgASgLMhEuc2x1aWNlLnYxLkpvYlJ1bhIxCg1uZXh0X3J1bl90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKcAQoGSm9iUnVuEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKB291dGNvbWUYAyABKA4yFS5zbHVpY2UudjEuSm9iT3V0Y29tZRINCgVlcnJvchgEIAEoCSI4Cg9MaXN0Sm9ic1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiSQoQTGlzdEpvYnNSZXNwb25zZRIcCgRqb2JzGAEgAygLMg4uc2x1aWNlLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkifAoRU3RhcnRQdXJnZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGZmlsdGVyGAMgASgJEhQKDGluY2x1ZGVfbGl2ZRgEIAEoCBIaChJpbmNsdWRlX3N1cGVyc2VkZWQYBSABKAgiPQoSU3RhcnRQdXJnZVJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iPgoTR2V0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIj8KFEdldE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iUQoVTGlzdE9wZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEigKCm9wZXJhdGlvbnMYASADKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChRXYWl0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iQAoVV2FpdE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iQQoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIkIKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24qeAoKSm9iT3V0Y29tZRIbChdKT0JfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFUpPQl9PVVRDT01FX1NVQ0NFRURFRBABEhoKFkpPQl9PVVRDT01FX0lOQ09NUExFVEUQAhIWChJKT0JfT1VUQ09NRV9GQUlMRUQQAzLBBgoKSm9iU2VydmljZRJVCghMaXN0Sm9icxIaLnNsdWljZS52MS5MaXN0Sm9ic1JlcXVlc3QaGy5zbHVpY2UudjEuTGlzdEpvYnNSZXNwb25zZSIQgtPkkwIKEggvdjEvam9icxKGAQoKU3RhcnRQdXJnZRIcLnNsdWljZS52MS5TdGFydFB1cmdlUmVxdWVzdBodLnNsdWljZS52MS5TdGFydFB1cmdlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9uczpzdGFydFB1cmdlEo0BCgxHZXRPcGVyYXRpb24SHi5zbHVpY2UudjEuR2V0T3BlcmF0aW9uUmVxdWVzdBofLnNsdWljZS52MS5HZXRPcGVyYXRpb25SZXNwb25zZSI8gtPkkwI2EjQvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9EoQBCg5MaXN0T3BlcmF0aW9ucxIgLnNsdWljZS52MS5MaXN0T3BlcmF0aW9uc1JlcXVlc3QaIS5zbHVpY2UudjEuTGlzdE9wZXJhdGlvbnNSZXNwb25zZSItgtPkkwInEiUvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zEpgBCg1XYWl0T3BlcmF0aW9uEh8uc2x1aWNlLnYxLldhaXRPcGVyYXRpb25SZXF1ZXN0GiAuc2x1aWNlLnYxLldhaXRPcGVyYXRpb25SZXNwb25zZSJEgtPkkwI+OgEqIjkvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9OndhaXQSoAEKD0NhbmNlbE9wZXJhdGlvbhIhLnNsdWljZS52MS5DYW5jZWxPcGVyYXRpb25SZXF1ZXN0GiIuc2x1aWNlLnYxLkNhbmNlbE9wZXJhdGlvblJlc3BvbnNlIkaC0+STAkA6ASoiOy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L29wZXJhdGlvbnMve29wZXJhdGlvbl9pZH06Y2FuY2VsYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChtzbHVpY2UvdjEvam9iX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK/AQoJT3BlcmF0aW9uEgwKBG5hbWUYASABKAkSLgoIbWV0YWRhdGEYAiABKAsyHC5zbHVpY2UudjEuT3BlcmF0aW9uTWV0YWRhdGESDAoEZG9uZRgDIAEoCBIqCgVlcnJvchgEIAEoCzIZLnNsdWljZS52MS5PcGVyYXRpb25FcnJvckgAEjAKCHJlc3BvbnNlGAUgASgLMhwuc2x1aWNlLnYxLk9wZXJhdGlvblJlc3BvbnNlSABCCAoGcmVzdWx0Iv0CChFPcGVyYXRpb25NZXRhZGF0YRIUCgxvcGVyYXRpb25faWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJlZ2luX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NhbmNlbF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFcHVyZ2UYCSABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIABInCgRjb3B5GAogASgLMhcuc2x1aWNlLnYxLkNvcHlQcm9ncmVzc0gAQgoKCHByb2dyZXNzIj8KDk9wZXJhdGlvbkVycm9yEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZWFzb24YAyABKAkibwoRT3BlcmF0aW9uUmVzcG9uc2USJwoFcHVyZ2UYASABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIABIlCgRjb3B5GAIgASgLMhUuc2x1aWNlLnYxLkNvcGllZEZpbGVIAEIKCghyZXNwb25zZSJACgtQdXJnZUNvdW50cxIPCgdtYXRjaGVkGAEgASgDEg4KBnB1cmdlZBgCIAEoAxIQCghyZXRhaW5lZBgDIAEoAyLXAQoDSm9iEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEg8KB3JlcGxpY2EYBCABKAkSMQoNcnVubmluZ19zaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoIbGFzdF9ydW4YBiABKAsyES5zbHVpY2UudjEuSm9iUnVuEjEKDW5leHRfcnVuX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpwBCgZKb2JSdW4SLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoHb3V0Y29tZRgDIAEoDjIVLnNsdWljZS52MS5Kb2JPdXRjb21lEg0KBWVycm9yGAQgASgJIjgKD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJJChBMaXN0Sm9ic1Jlc3BvbnNlEhwKBGpvYnMYASADKAsyDi5zbHVpY2UudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI4CgxDb3B5UHJvZ3Jlc3MSFAoMY29waWVkX2J5dGVzGAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMiPwoKQ29waWVkRmlsZRIPCgdmaWxlX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoAyKuAgoQU3RhcnRDb3B5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjwKEVN0YXJ0Q29weVJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24ifAoRU3RhcnRQdXJnZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGZmlsdGVyGAMgASgJEhQKDGluY2x1ZGVfbGl2ZRgEIAEoCBIaChJpbmNsdWRlX3N1cGVyc2VkZWQYBSABKAgiPQoSU3RhcnRQdXJnZVJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iPgoTR2V0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIj8KFEdldE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iUQoVTGlzdE9wZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEigKCm9wZXJhdGlvbnMYASADKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChRXYWl0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iQAoVV2FpdE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iQQoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIkIKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24qeAoKSm9iT3V0Y29tZRIbChdKT0JfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFUpPQl9PVVRDT01FX1NVQ0NFRURFRBABEhoKFkpPQl9PVVRDT01FX0lOQ09NUExFVEUQAhIWChJKT0JfT1VUQ09NRV9GQUlMRUQQAzLGBwoKSm9iU2VydmljZRJVCghMaXN0Sm9icxIaLnNsdWljZS52MS5MaXN0Sm9ic1JlcXVlc3QaGy5zbHVpY2UudjEuTGlzdEpvYnNSZXNwb25zZSIQgtPkkwIKEggvdjEvam9icxKGAQoKU3RhcnRQdXJnZRIcLnNsdWljZS52MS5TdGFydFB1cmdlUmVxdWVzdBodLnNsdWljZS52MS5TdGFydFB1cmdlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9uczpzdGFydFB1cmdlEoIBCglTdGFydENvcHkSGy5zbHVpY2UudjEuU3RhcnRDb3B5UmVxdWVzdBocLnNsdWljZS52MS5TdGFydENvcHlSZXNwb25zZSI6gtPkkwI0OgEqIi8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zOnN0YXJ0Q29weRKNAQoMR2V0T3BlcmF0aW9uEh4uc2x1aWNlLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaHy5zbHVpY2UudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiPILT5JMCNhI0L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfRKEAQoOTGlzdE9wZXJhdGlvbnMSIC5zbHVpY2UudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiEuc2x1aWNlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiLYLT5JMCJxIlL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucxKYAQoNV2FpdE9wZXJhdGlvbhIfLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVxdWVzdBogLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVzcG9uc2UiRILT5JMCPjoBKiI5L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfTp3YWl0EqABCg9DYW5jZWxPcGVyYXRpb24SIS5zbHVpY2UudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBoiLnNsdWljZS52MS5DYW5jZWxPcGVyYXRpb25SZXNwb25zZSJGgtPkkwJAOgEqIjsvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9OmNhbmNlbGIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Work that goes on after the call that has started it, on any replica and over restarts, in the shape of google.longrunning.
@@ -94,7 +96,7 @@ export type OperationMetadata = Message<"sluice.v1.OperationMetadata"> & {
   namespace: string;
 
   /**
-   * The method that has started it: "StartPurge".
+   * The method that has started it: "StartPurge" or "StartCopy".
    *
    * @generated from field: string method = 3;
    */
@@ -148,6 +150,14 @@ export type OperationMetadata = Message<"sluice.v1.OperationMetadata"> & {
      */
     value: PurgeCounts;
     case: "purge";
+  } | {
+    /**
+     * Of StartCopy.
+     *
+     * @generated from field: sluice.v1.CopyProgress copy = 10;
+     */
+    value: CopyProgress;
+    case: "copy";
   } | { case: undefined; value?: undefined };
 };
 
@@ -212,6 +222,14 @@ export type OperationResponse = Message<"sluice.v1.OperationResponse"> & {
      */
     value: PurgeCounts;
     case: "purge";
+  } | {
+    /**
+     * Of StartCopy.
+     *
+     * @generated from field: sluice.v1.CopiedFile copy = 2;
+     */
+    value: CopiedFile;
+    case: "copy";
   } | { case: undefined; value?: undefined };
 };
 
@@ -419,6 +437,167 @@ export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*
   messageDesc(file_sluice_v1_job_service, 8);
 
 /**
+ * How far a copy is; both are 0 until its first step.
+ *
+ * @generated from message sluice.v1.CopyProgress
+ */
+export type CopyProgress = Message<"sluice.v1.CopyProgress"> & {
+  /**
+   * Bytes of the copy that storage has.
+   *
+   * @generated from field: int64 copied_bytes = 1;
+   */
+  copiedBytes: bigint;
+
+  /**
+   * Size of the file.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.CopyProgress.
+ * Use `create(CopyProgressSchema)` to create a new message.
+ */
+export const CopyProgressSchema: GenMessage<CopyProgress> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 9);
+
+/**
+ * The generation that a copy has made.
+ *
+ * @generated from message sluice.v1.CopiedFile
+ */
+export type CopiedFile = Message<"sluice.v1.CopiedFile"> & {
+  /**
+   * UUID of the generation.
+   *
+   * @generated from field: string file_id = 1;
+   */
+  fileId: string;
+
+  /**
+   * Its path.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Its generation there.
+   *
+   * @generated from field: int64 generation = 3;
+   */
+  generation: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.CopiedFile.
+ * Use `create(CopiedFileSchema)` to create a new message.
+ */
+export const CopiedFileSchema: GenMessage<CopiedFile> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 10);
+
+/**
+ * Request of StartCopy. Its fields mean what they mean in CopyFileRequest.
+ *
+ * @generated from message sluice.v1.StartCopyRequest
+ */
+export type StartCopyRequest = Message<"sluice.v1.StartCopyRequest"> & {
+  /**
+   * UUID of the request. The same one again returns the same operation, as long as that is kept. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * The generation to copy; the current one when unset.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+
+  /**
+   * Path to copy the file to. A live file at that path is superseded. Required.
+   *
+   * @generated from field: string target_path = 5;
+   */
+  targetPath: string;
+
+  /**
+   * Copies only if this is the file's etag; empty for any.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Copies only if the target's current generation is this one; 0 means that no file may exist there.
+   *
+   * @generated from field: optional int64 if_target_generation_match = 7;
+   */
+  ifTargetGenerationMatch?: bigint | undefined;
+
+  /**
+   * Values of the copy that differ from the file's, for the fields that update_mask names.
+   *
+   * @generated from field: sluice.v1.File override = 8;
+   */
+  override?: File | undefined;
+
+  /**
+   * The fields to take from override, as in CopyFileRequest.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 9;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.StartCopyRequest.
+ * Use `create(StartCopyRequestSchema)` to create a new message.
+ */
+export const StartCopyRequestSchema: GenMessage<StartCopyRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 11);
+
+/**
+ * Response of StartCopy.
+ *
+ * @generated from message sluice.v1.StartCopyResponse
+ */
+export type StartCopyResponse = Message<"sluice.v1.StartCopyResponse"> & {
+  /**
+   * The operation.
+   *
+   * @generated from field: sluice.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.StartCopyResponse.
+ * Use `create(StartCopyResponseSchema)` to create a new message.
+ */
+export const StartCopyResponseSchema: GenMessage<StartCopyResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 12);
+
+/**
  * Request of StartPurge.
  *
  * @generated from message sluice.v1.StartPurgeRequest
@@ -465,7 +644,7 @@ export type StartPurgeRequest = Message<"sluice.v1.StartPurgeRequest"> & {
  * Use `create(StartPurgeRequestSchema)` to create a new message.
  */
 export const StartPurgeRequestSchema: GenMessage<StartPurgeRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 9);
+  messageDesc(file_sluice_v1_job_service, 13);
 
 /**
  * Response of StartPurge.
@@ -486,7 +665,7 @@ export type StartPurgeResponse = Message<"sluice.v1.StartPurgeResponse"> & {
  * Use `create(StartPurgeResponseSchema)` to create a new message.
  */
 export const StartPurgeResponseSchema: GenMessage<StartPurgeResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 10);
+  messageDesc(file_sluice_v1_job_service, 14);
 
 /**
  * Request of GetOperation.
@@ -514,7 +693,7 @@ export type GetOperationRequest = Message<"sluice.v1.GetOperationRequest"> & {
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 11);
+  messageDesc(file_sluice_v1_job_service, 15);
 
 /**
  * Response of GetOperation.
@@ -535,7 +714,7 @@ export type GetOperationResponse = Message<"sluice.v1.GetOperationResponse"> & {
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 12);
+  messageDesc(file_sluice_v1_job_service, 16);
 
 /**
  * Request of ListOperations.
@@ -570,7 +749,7 @@ export type ListOperationsRequest = Message<"sluice.v1.ListOperationsRequest"> &
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 13);
+  messageDesc(file_sluice_v1_job_service, 17);
 
 /**
  * Response of ListOperations.
@@ -598,7 +777,7 @@ export type ListOperationsResponse = Message<"sluice.v1.ListOperationsResponse">
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 14);
+  messageDesc(file_sluice_v1_job_service, 18);
 
 /**
  * Request of WaitOperation.
@@ -633,7 +812,7 @@ export type WaitOperationRequest = Message<"sluice.v1.WaitOperationRequest"> & {
  * Use `create(WaitOperationRequestSchema)` to create a new message.
  */
 export const WaitOperationRequestSchema: GenMessage<WaitOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 15);
+  messageDesc(file_sluice_v1_job_service, 19);
 
 /**
  * Response of WaitOperation.
@@ -654,7 +833,7 @@ export type WaitOperationResponse = Message<"sluice.v1.WaitOperationResponse"> &
  * Use `create(WaitOperationResponseSchema)` to create a new message.
  */
 export const WaitOperationResponseSchema: GenMessage<WaitOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 16);
+  messageDesc(file_sluice_v1_job_service, 20);
 
 /**
  * Request of CancelOperation.
@@ -682,7 +861,7 @@ export type CancelOperationRequest = Message<"sluice.v1.CancelOperationRequest">
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 17);
+  messageDesc(file_sluice_v1_job_service, 21);
 
 /**
  * Response of CancelOperation.
@@ -703,7 +882,7 @@ export type CancelOperationResponse = Message<"sluice.v1.CancelOperationResponse
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 18);
+  messageDesc(file_sluice_v1_job_service, 22);
 
 /**
  * How a run ended.
@@ -782,6 +961,17 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof StartPurgeRequestSchema;
     output: typeof StartPurgeResponseSchema;
+  },
+  /**
+   * Starts an operation that copies a file within storage, as CopyFile does in one call: for files that take longer than a caller waits.
+   * Limits and rights are those of StartPurge and CopyFile.
+   *
+   * @generated from rpc sluice.v1.JobService.StartCopy
+   */
+  startCopy: {
+    methodKind: "unary";
+    input: typeof StartCopyRequestSchema;
+    output: typeof StartCopyResponseSchema;
   },
   /**
    * Returns an operation as it is now: to its starter, and to an admin of the whole namespace. It is kept for 7 days after its end.

@@ -1,7 +1,7 @@
 import type { RuledMethod } from "../../domain/access/method-rules.ts";
 import type { PathScope } from "../../domain/access/path-scope.ts";
 import type { Caller } from "../../domain/caller.ts";
-import type { Operation, OperationKind, OperationStep } from "../../domain/jobs/operation.ts";
+import type { Operation, OperationKind, OperationRequests, OperationStep } from "../../domain/jobs/operation.ts";
 
 /** Does the work of the operations of a kind. */
 export interface OperationWorker<K extends OperationKind> {
@@ -25,6 +25,6 @@ export type OperationWorkers = { readonly [K in OperationKind]: OperationWorker<
  */
 export type AdmitStep = (
   method: RuledMethod,
-  request: { namespace: string },
+  request: { namespace: string } & Partial<OperationRequests["copy"]>,
   options: { caller: Caller },
 ) => Promise<{ scopeNow: (() => PathScope) | undefined }>;

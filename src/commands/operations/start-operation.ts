@@ -6,6 +6,7 @@ import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import type { Operation, OperationLimits } from "../../domain/jobs/operation.ts";
 import type { OperationRepository } from "../../domain/jobs/operation-repository.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
+import { type CopyFileRequest, parseCopyRequest } from "../files/copy-file.ts";
 
 /** What operations are started with. */
 export interface StartAccess {
@@ -50,4 +51,24 @@ export async function startPurge(
     progress: { matched: 0, purged: 0, retained: 0 },
   };
   return await operations.start(operation, identity, limits);
+}
+
+/**
+ * Starts the copy of a file within storage, which may be of any size. Errors as of `startPurge`, but for FILTER_INVALID, and
+ * `invalid_argument` as of `createFileCopier`. Whether the file is there and the target free, the operation tells.
+ */
+export async function startCopy(
+  { operations, namespaces, limits }: StartAccess,
+  request: CopyFileRequest,
+  { caller }: { caller: Caller },
+): Promise<Operation> {
+  requireNamespace(namespaces, request.namespace);
+  const { identity } = parseCopyRequest(request, caller);
+  const { requestId: _, namespace: __, ...copied } = request;
+  const operation = {
+    ...{ operationId: uuidv7(), kind: "copy" as const, caller },
+    request: copied,
+    progress: { copiedBytes: 0, sizeBytes: 0 },
+  };
+  return await operations.start(operation, { ...identity, method: "StartCopy" }, limits);
 }

@@ -55,7 +55,7 @@ export interface OperationRepository {
   begin(operation: Operation): Promise<Operation | undefined>;
 
   /** Saves a step; undefined, and nothing is saved, when the operation has changed since it was read, but for its `cancelTime`. */
-  save<K extends OperationKind>(operation: Operation<K>, step: OperationStep<K>): Promise<Operation | undefined>;
+  save(operation: Operation, step: OperationStep<OperationKind>): Promise<Operation | undefined>;
 
   /** Ends an operation without a response; undefined as of `save`. */
   fail(operation: Operation, error: OperationError): Promise<Operation | undefined>;

@@ -1,21 +1,36 @@
 import type { Caller } from "../caller.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { FileChange } from "../files/file-repository.ts";
 
 /** What an operation is asked to do, by its kind. Each is a JSON object. */
 export interface OperationRequests {
   /** Purges the files that match, as PurgeFiles does page by page. */
   purge: { filter: string; includeLive: boolean; includeSuperseded: boolean };
+  /** Copies a file within storage, as CopyFile does in one call. */
+  copy: {
+    path: string;
+    generation?: number;
+    targetPath: string;
+    etag: string;
+    ifTargetGenerationMatch?: number;
+    values: FileChange;
+    updateMask?: readonly string[] | undefined;
+  };
 }
 
 /** How far an operation is, by its kind. */
 export interface OperationProgresses {
   /** Files: those that matched so far, and of these those that were purged and those that a hold or a retention keeps. */
   purge: { matched: number; purged: number; retained: number };
+  /** Bytes of the copy that storage has, and of the file; 0 until the first step. */
+  copy: { copiedBytes: number; sizeBytes: number };
 }
 
 /** What an operation that has done its work answers, by its kind. */
 export interface OperationResponses {
   purge: OperationProgresses["purge"];
+  /** The generation that the copy is. */
+  copy: { fileId: string; path: string; generation: number };
 }
 
 /** The kind of an operation. */

@@ -23,6 +23,7 @@ export const EVENT_TYPES = {
   PurgeDueFile: undefined,
   // An operation is told by what it changes.
   StartPurge: undefined,
+  StartCopy: undefined,
   // What an upload makes is told as a file.
   CreateUpload: undefined,
   CompleteUpload: undefined,

@@ -72,6 +72,7 @@ export const RECORDED_CALLS = {
 
   listJobs: "summed",
   startPurge: "each",
+  startCopy: "each",
   getOperation: "summed",
   listOperations: "summed",
   waitOperation: "summed",

@@ -41,6 +41,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   StartPurge: { parameters: NAMESPACE, body: { filter: 'labels.team = "legal"' } },
+  StartCopy: { parameters: NAMESPACE, body: { path: FILE.path, targetPath: "docs/copied.txt" } },
   GetOperation: { parameters: NAMESPACE },
   ListOperations: { parameters: NAMESPACE },
   WaitOperation: { parameters: NAMESPACE, body: { timeout: "1s" } },

@@ -1,7 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
+  CopiedFileSchema,
+  CopyProgressSchema,
+  type OperationMetadata,
   OperationMetadataSchema,
+  type OperationResponse,
   OperationSchema,
   type PurgeCounts,
   PurgeCountsSchema,
@@ -11,7 +15,7 @@ import type { Operation, OperationError, OperationKind, OperationProgresses } fr
 import { ERROR_STATUS } from "../calls/errors.ts";
 
 /** The method that starts operations of a kind. */
-const METHODS = { purge: "StartPurge" } as const satisfies Record<OperationKind, string>;
+const METHODS = { purge: "StartPurge", copy: "StartCopy" } as const satisfies Record<OperationKind, string>;
 
 /** google.rpc.Code.CANCELLED */
 const CANCELLED = 1;
@@ -25,7 +29,7 @@ export function toOperationMessage(operation: Operation): WireOperation {
     done: endTime !== undefined,
     ...(error !== undefined && { result: { case: "error", value: toErrorFields(error) } }),
     ...(operation.response !== undefined && {
-      result: { case: "response", value: { response: { case: "purge", value: toPurgeCounts(operation.response) } } },
+      result: { case: "response", value: { response: toResponse(operation) } },
     }),
   });
 }
@@ -41,8 +45,21 @@ function toMetadata(operation: Operation) {
     ...(beginTime !== undefined && { beginTime: timestampFromDate(beginTime) }),
     ...(cancelTime !== undefined && { cancelTime: timestampFromDate(cancelTime) }),
     ...(endTime !== undefined && { endTime: timestampFromDate(endTime) }),
-    progress: { case: "purge", value: toPurgeCounts(operation.progress) },
+    progress: toProgress(operation),
   });
+}
+
+function toProgress({ kind, progress }: Operation): OperationMetadata["progress"] {
+  if (kind === "purge") return { case: kind, value: toPurgeCounts(progress) };
+  const [copiedBytes, sizeBytes] = [BigInt(progress.copiedBytes), BigInt(progress.sizeBytes)];
+  return { case: kind, value: create(CopyProgressSchema, { copiedBytes, sizeBytes }) };
+}
+
+function toResponse({ kind, response }: Operation): OperationResponse["response"] {
+  if (response === undefined) return { case: undefined };
+  if (kind === "purge") return { case: kind, value: toPurgeCounts(response) };
+  const { fileId, path, generation } = response;
+  return { case: kind, value: create(CopiedFileSchema, { fileId, path, generation: BigInt(generation) }) };
 }
 
 function toErrorFields({ code, reason, message }: OperationError) {

@@ -9,10 +9,12 @@ import {
   type JobService,
   ListJobsResponseSchema,
   ListOperationsResponseSchema,
+  StartCopyResponseSchema,
   StartPurgeResponseSchema,
   WaitOperationResponseSchema,
   type Job as WireJob,
 } from "../../../gen/sluice/v1/job_service_pb.ts";
+import type { CopyFileRequest } from "../../commands/files/copy-file.ts";
 import type { StartPurgeRequest } from "../../commands/operations/start-operation.ts";
 import type { JobRun, JobState } from "../../domain/jobs/job-leases.ts";
 import { JOBS, type JobKind, parseJobName } from "../../domain/jobs/known-jobs.ts";
@@ -20,12 +22,14 @@ import type { Operation } from "../../domain/jobs/operation.ts";
 import type { PageRequest } from "../../queries/file-page.ts";
 import type { OperationName } from "../../queries/operations/find-operation.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
+import { fromCopyMessage } from "../messages/copy-message.ts";
 import { fromDuration } from "../messages/duration.ts";
 import { toOperationMessage } from "../messages/operation-message.ts";
 
 /** The functions that JobService calls. */
 export interface JobFunctions {
   startPurge(request: StartPurgeRequest, options: CallOptions): Promise<Operation>;
+  startCopy(request: CopyFileRequest, options: CallOptions): Promise<Operation>;
   getOperation(request: OperationName, options: CallOptions): Promise<Operation>;
   listOperations(
     request: PageRequest & { namespace: string },
@@ -47,6 +51,10 @@ export function createJobService(functions: JobFunctions): ServiceImpl<typeof Jo
       const request = { requestId, namespace, filter, includeLive, includeSuperseded };
       const operation = await functions.startPurge(request, toCallOptions(context));
       return create(StartPurgeResponseSchema, { operation: toOperationMessage(operation) });
+    },
+    startCopy: async (request, context) => {
+      const operation = await functions.startCopy(fromCopyMessage(request), toCallOptions(context));
+      return create(StartCopyResponseSchema, { operation: toOperationMessage(operation) });
     },
     getOperation: async ({ namespace, operationId }, context) => {
       const operation = await functions.getOperation({ namespace, operationId }, toCallOptions(context));

@@ -75,7 +75,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       log: [],
       privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
-      jobs: ["."],
+      jobs: [".", "files"],
     },
   },
   commands: {
