@@ -113,7 +113,7 @@ export async function connectService(
   const { pools, namespaces, directory } = await connectDatabase(config, options);
   const regions = new BucketRegions();
   const storage = openStorage(config, { ...options, regions, directory });
-  const objects = createObjectStore(storage.at);
+  const [objects, downloads] = [createObjectStore(storage.at), createObjectStore(storage.readAt)];
   const marks = createCommitMarks(pools.commands);
   // Without a read replica every read is of the newest state.
   const positions = new CommitPositions(marks, config.database.replica === undefined ? undefined : options.siblings);
@@ -126,7 +126,7 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
-  const running = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
+  const { operations, job } = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
@@ -136,15 +136,12 @@ export async function connectService(
     files: files.primaryFiles,
     check,
     watchResidency,
-    operations: running.job,
+    operations: job,
     log,
     ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
   return {
-    access,
-    directory,
-    namespaces,
-    downloads: createObjectStore(storage.readAt),
+    ...{ access, directory, namespaces, downloads },
     storageNow: () => storage.connections.clock.now(),
     ...files,
     positions,
@@ -155,7 +152,7 @@ export async function connectService(
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     auditLog,
-    operations: running.operations,
+    operations,
     ...privacy,
     watches: createWatches(config, access),
     close: async () => {

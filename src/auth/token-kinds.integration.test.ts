@@ -308,7 +308,7 @@ describe("every kind of token at every endpoint", function () {
   async function callOperation(path: string, verb: string, token: string): Promise<string> {
     const values: Readonly<Record<string, string>> = {
       ...{ namespace: "default", name: "default", path: "own/a", upload_id: uploadId, link_id: randomUUID() },
-      ...{ subscription_id: randomUUID(), part_number: "1", entry: "1" },
+      ...{ subscription_id: randomUUID(), operation_id: randomUUID(), part_number: "1", entry: "1" },
     };
     const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? expect.fail(`no value for ${name}`));
     const ending = new AbortController();
