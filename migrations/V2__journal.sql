@@ -34,6 +34,8 @@ CREATE TABLE journal_entry (
   token_id uuid,
   request_id uuid,
   trace_id text,
+  -- The span of the call in that trace, where it is recorded: what comes of the entry later is linked to it.
+  span_id text,
   -- When it happened, or the first of what the entry sums; NULL: at entry_time.
   first_time timestamptz,
   -- How often it happened: reads of ten seconds are one entry.

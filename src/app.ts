@@ -29,6 +29,7 @@ import { createCallLog } from "./telemetry/call-log.ts";
 import { observeMetric } from "./telemetry/metrics.ts";
 import { NO_TELEMETRY, type Telemetry } from "./telemetry/start-telemetry.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
+import type { UploadSessions } from "./transfer/upload-sessions.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
 
 /** A running service. */
@@ -90,7 +91,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
-  observeService({ readiness, budget, streams: () => service?.access.sessions.size ?? 0 });
+  observeService({ readiness, budget, sessions: () => service?.access.sessions });
   const { authenticate } = authentication;
   const common = toApiOptions(config, { authenticate, readiness, log, shutdownSignal: stopping.signal });
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
@@ -105,6 +106,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     log,
     degrade,
   });
+  if (certificates !== undefined) observeMetric("sluice.certificate.expiry", () => [[certificates.restMs / 1000, {}]]);
   const following = certificates?.start({ random: Math.random });
   const shared = { budget, slots, siblings };
   const bindOptions = toBindOptions(config, listener.url, options);
@@ -156,9 +158,16 @@ function toApiOptions(
 }
 
 /** What a look at the service tells of its load and health. */
-function observeService(of: { readiness: Readiness; budget: MemoryBudget; streams: () => number }): void {
-  const { readiness, budget, streams } = of;
-  observeMetric("sluice.upload.streams", () => [[streams(), {}]]);
+function observeService(of: {
+  readiness: Readiness;
+  budget: MemoryBudget;
+  /** Undefined until the database has answered. */
+  sessions: () => UploadSessions | undefined;
+}): void {
+  const { readiness, budget, sessions } = of;
+  observeMetric("sluice.upload.streams", () => [[sessions()?.size ?? 0, {}]]);
+  observeMetric("sluice.upload.parts", () => [[sessions()?.load.parts ?? 0, {}]]);
+  observeMetric("sluice.spill.used", () => [[sessions()?.load.spilledBytes ?? 0, {}]]);
   observeMetric("sluice.memory.used", () => [[budget.usedBytes, {}]]);
   observeMetric("sluice.memory.limit", () => [[budget.totalBytes, {}]]);
   observeMetric("sluice.ready", () => [[readiness.isReady ? 1 : 0, {}]]);

@@ -12,6 +12,7 @@ import type { DatabasePools } from "./postgres/pool/pool.ts";
 import { createErasureRepository } from "./postgres/privacy/erasures.ts";
 import { createSubjectData } from "./postgres/privacy/subject-data.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
+import { createLagReader } from "./postgres/service-lags.ts";
 
 /** Files as queries see them, and as commands do. */
 export function createFiles(pools: DatabasePools): { files: FileRepository; primaryFiles: FileRepository } {
@@ -53,6 +54,7 @@ export function toDatabaseJobs(
     auditLog: auditLog?.jobs,
     erasures: privacy.erasing.erasures,
     leases: createJobLeases(commands),
+    readLags: createLagReader(commands),
     relay: createJournalRelay(commands),
     forgetRequests: (options: ForgetOptions) => forgetRequests(commands, options),
     forgetLinks: (options: ForgetOptions) => links.forget(options),

@@ -46,7 +46,7 @@ import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
-import { observeMetric } from "./telemetry/metrics.ts";
+import { type Labels, observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
@@ -202,8 +202,8 @@ function openStorage(
   },
 ) {
   const { log, readiness, signal, regions, directory } = options;
-  const open = new Set<string>();
-  observeMetric("sluice.s3.breakers.open", () => [[open.size, {}]]);
+  const open = new Map<string, Labels<"sluice.s3.breakers.open">>();
+  observeMetric("sluice.s3.breakers.open", () => [...open.values()].map((labels) => [1, labels] as const));
   return createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: signal,
@@ -211,8 +211,9 @@ function openStorage(
     regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket) ?? toAuditRegion(config, bucket),
     onBreaker: (at, isOpen) => {
       log.warn({ ...at, isOpen }, "a breaker of a bucket changed");
-      if (isOpen) open.add(`${at.operation} ${at.bucket}`);
-      else open.delete(`${at.operation} ${at.bucket}`);
+      const { operation, bucket } = at;
+      if (isOpen) open.set(`${operation} ${bucket}`, { "aws.s3.bucket": bucket, "sluice.operation": operation });
+      else open.delete(`${operation} ${bucket}`);
     },
   });
 }
@@ -291,6 +292,10 @@ function createWatch(
   { objects, namespaces, regions }: { objects: ObjectStore; namespaces: Namespaces; regions: BucketRegions },
   { log, readiness }: { log: Logger; readiness: Readiness },
 ): () => Promise<void> {
+  observeMetric("sluice.residency.violations", () => {
+    const found = [...namespaces.values()].filter((namespace) => regions.problemOf(namespace) !== undefined);
+    return [[found.length, {}]];
+  });
   return createResidencyWatch({
     objects,
     regions,

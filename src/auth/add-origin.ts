@@ -16,6 +16,7 @@ export function addOrigin(authenticate: Authenticator, { trustedProxies }: { tru
       ...known,
       ...(address !== "" && { address }),
       ...(call !== undefined && { traceId: call.traceId }),
+      ...(call?.isRecorded === true && call.spanId !== undefined && { spanId: call.spanId }),
     };
     if (call !== undefined) call.caller = caller;
     return caller;

@@ -1,8 +1,10 @@
 import { expect } from "chai";
+import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { catchError, SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { VerifiedTokens } from "./verified-tokens.ts";
 
 describe("VerifiedTokens", () => {
+  const metrics = useCollectedMetrics();
   let now = 0;
   let isCurrent = true;
   let asked = 0;
@@ -13,7 +15,7 @@ describe("VerifiedTokens", () => {
   };
   beforeEach(() => {
     [now, isCurrent, asked] = [0, true, 0];
-    tokens = new VerifiedTokens({ now: () => now, isCurrent: () => isCurrent });
+    tokens = new VerifiedTokens({ name: "tokens", now: () => now, isCurrent: () => isCurrent });
   });
 
   it("asks once for a token, until its end or until the verdict is no longer current", async () => {
@@ -25,6 +27,11 @@ describe("VerifiedTokens", () => {
     [now, isCurrent] = [0, false];
     await tokens.callerOf("a", verify);
     expect(asked).to.equal(3);
+    const labels = (outcome: string) => ({ "sluice.cache": "tokens", "sluice.outcome": outcome });
+    expect(await metrics.read("sluice.cache.lookups")).to.deep.equal([
+      [3, labels("miss")],
+      [1, labels("hit")],
+    ]);
   });
 
   it("asks once for all calls that come with the same token at once", async () => {

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/caller.ts";
+import { recordMetric } from "../telemetry/metrics.ts";
 
 /** Tokens that are remembered as verified, for each worker: some 500 bytes each. The one that was used longest ago goes first. */
 const REMEMBERED_MAX = 10_000;
@@ -14,6 +15,8 @@ export interface Verified {
 
 /** When a verified token counts. */
 export interface VerifiedTokensOptions<T extends Verified> {
+  /** What metrics call this memory. */
+  name: string;
   /** Milliseconds since 1970. */
   now: () => number;
   /** Whether nothing has happened since that would change the verdict; always true when left out. */
@@ -26,12 +29,14 @@ export interface VerifiedTokensOptions<T extends Verified> {
  * of valid tokens. A refusal is not remembered.
  */
 export class VerifiedTokens<T extends Verified> {
+  readonly #name: string;
   readonly #now: () => number;
   readonly #isCurrent: (verified: T) => boolean;
   readonly #remembered = new LRUCache<string, T>({ max: REMEMBERED_MAX });
   readonly #underWay = new Map<string, Promise<T>>();
 
-  constructor({ now, isCurrent = () => true }: VerifiedTokensOptions<T>) {
+  constructor({ name, now, isCurrent = () => true }: VerifiedTokensOptions<T>) {
+    this.#name = name;
     this.#now = now;
     this.#isCurrent = isCurrent;
   }
@@ -40,7 +45,10 @@ export class VerifiedTokens<T extends Verified> {
   async callerOf(token: string, verify: () => Promise<T>): Promise<Caller> {
     const id = hash("sha256", token, "base64");
     const known = this.#remembered.get(id);
-    if (known !== undefined && this.#now() < known.validUntil && this.#isCurrent(known)) return known.caller;
+    const isKnown = known !== undefined && this.#now() < known.validUntil && this.#isCurrent(known);
+    const outcome = isKnown ? "hit" : "miss";
+    recordMetric("sluice.cache.lookups", 1, { "sluice.cache": this.#name, "sluice.outcome": outcome });
+    if (isKnown) return known.caller;
     this.#remembered.delete(id);
     const underWay = this.#underWay.get(id) ?? this.#verify(id, verify);
     return (await underWay).caller;

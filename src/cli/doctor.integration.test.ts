@@ -277,6 +277,9 @@ describe("sluice doctor", function () {
       const fresh = fakeTerminal({ SLUICE_DATABASE_URL: empty.url });
       expect(await runCli(["migrate"], fresh, serverCommands)).to.equal(0);
       expect(fresh.stdout.text()).to.match(/^applied V1__/);
+      const granting = fakeTerminal({ SLUICE_DATABASE_URL: empty.url });
+      expect(await runCli(["migrate", "--grant-to", "pg_monitor"], granting, serverCommands)).to.equal(0);
+      expect(granting.stdout.text()).to.equal("the schema is up to date\npg_monitor may run the service\n");
     });
 
     it("ends with 75 while the database is away, with 1 when the configuration is wrong", async () => {

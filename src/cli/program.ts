@@ -35,7 +35,7 @@ export const AWS_STEPS = `The AWS configuration of a bucket, from nothing to a f
 export interface ServerCommands {
   /** Serves until it is told to stop. */
   serve(terminal: Terminal): Promise<void>;
-  migrate(terminal: Terminal): Promise<void>;
+  migrate(terminal: Terminal, options: { grantTo?: string }): Promise<void>;
   /** Resolves to whether all is well. */
   doctor(terminal: Terminal, options: { json: boolean }): Promise<boolean>;
   /** Resolves to whether all is well. */
@@ -106,8 +106,9 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .action(() => server.serve(terminal));
   program
     .command("migrate")
-    .description("bring the database's schema up to date; reads SLUICE_DATABASE_URL alone")
-    .action(() => server.migrate(terminal));
+    .description("bring the database's schema up to date; reads SLUICE_DATABASE_* alone")
+    .option("--grant-to <role>", "let this role run the service; makes the role where it is missing")
+    .action((options) => server.migrate(terminal, options));
   program
     .command("doctor")
     .description("check the service's configuration and surroundings, and print how to mend each problem")

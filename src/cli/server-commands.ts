@@ -9,8 +9,9 @@ export async function serve(terminal: Terminal): Promise<void> {
 }
 
 /** `sluice migrate`: brings the schema up to date and prints the scripts. It needs SLUICE_DATABASE_URL alone. */
-export async function migrate(terminal: Terminal): Promise<void> {
-  const { applied } = await migrateDatabase(parseDatabase(terminal.env));
+export async function migrate(terminal: Terminal, { grantTo }: { grantTo?: string }): Promise<void> {
+  const { applied } = await migrateDatabase({ ...parseDatabase(terminal.env), serviceRole: grantTo });
   if (applied.length === 0) printLine(terminal, "the schema is up to date");
   for (const script of applied) printLine(terminal, `applied ${script}`);
+  if (grantTo !== undefined) printLine(terminal, `${grantTo} may run the service`);
 }

@@ -64,6 +64,10 @@ export const ENVIRONMENT = {
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
   /** PEM file of authorities that sign the databases' certificates; those that Node knows when unset. */
   SLUICE_DATABASE_CA: certificatesFile().optional(),
+  /** "rds-iam" logs in at the databases by tokens of RDS, which the credentials of AWS make. */
+  SLUICE_DATABASE_AUTH: z
+    .enum(["password", "rds-iam"], { error: 'must be "password" or "rds-iam"' })
+    .default("password"),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")
@@ -204,24 +208,30 @@ export const ENVIRONMENT = {
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   /** Host and port at which Prometheus finds the metrics of all workers; none when unset. */
   SLUICE_METRICS_LISTEN: listenAddress.optional(),
-  /** Where traces and metrics go, one or both: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+  /** Where traces, metrics and lines of the log go: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
   OTEL_EXPORTER_OTLP_ENDPOINT: optional,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional,
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: optional,
+  OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: optional,
+  /** Headers of requests with lines of the log, "name=value" separated by commas. OpenTelemetry reads them itself. */
+  OTEL_EXPORTER_OTLP_LOGS_HEADERS: optional,
   /** The form in which they go. */
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .enum(["http/protobuf", "http/json"], { error: "must be http/protobuf or http/json" })
     .default("http/protobuf"),
   /** "sigv4" signs what goes to endpoints of AWS, by the default credentials of AWS and for AWS_REGION. */
   SLUICE_OTLP_AUTH: z.enum(["sigv4"], { error: 'must be "sigv4", or unset' }).optional(),
-  /** "none" where traces, or metrics, are not to go to OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** "none" where traces, metrics or lines of the log are not to go to OTEL_EXPORTER_OTLP_ENDPOINT. */
   OTEL_TRACES_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
   OTEL_METRICS_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
+  OTEL_LOGS_EXPORTER: z.enum(["otlp", "none"], { error: "must be otlp or none" }).default("otlp"),
   /** How often spans are sent, in milliseconds. */
   OTEL_BSP_SCHEDULE_DELAY: wholeNumber("milliseconds", { min: 1, max: 60_000 }).default(5000),
   /** How often metrics are sent, in milliseconds. */
   OTEL_METRIC_EXPORT_INTERVAL: wholeNumber("milliseconds", { min: 100, max: 3_600_000 }).default(60_000),
-  /** "true" turns both off. */
+  /** How often lines of the log are sent, in milliseconds. */
+  OTEL_BLRP_SCHEDULE_DELAY: wholeNumber("milliseconds", { min: 1, max: 60_000 }).default(5000),
+  /** "true" turns all of them off. */
   OTEL_SDK_DISABLED: optional,
   /** Which traces are recorded that no caller has decided on, and whether callers decide at all. */
   OTEL_TRACES_SAMPLER: z

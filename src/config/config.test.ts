@@ -27,6 +27,26 @@ describe("parseConfig", () => {
   describe("who gets events", () => {
     const BUS = "arn:aws:events:eu-central-1:111122223333:event-bus/files";
 
+    it("refuses to send lines of the log to CloudWatch without the group and the stream that they go to", () => {
+      const signed = {
+        ...LEAST,
+        SLUICE_OTLP_AUTH: "sigv4",
+        OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "https://logs.example.org/v1/logs",
+      };
+      const headers = (value: string) => ({ ...signed, OTEL_EXPORTER_OTLP_LOGS_HEADERS: value });
+      expect(() => parseConfig(signed)).to.throw(
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS lacks x-aws-log-group and x-aws-log-stream",
+      );
+      expect(() => parseConfig(headers("x-aws-log-group=a"))).to.throw(
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS lacks x-aws-log-stream,",
+      );
+      expect(parseConfig(headers("x-aws-log-group=a, x-aws-log-stream=b")).telemetry.logs).to.deep.equal({
+        delayMs: 5000,
+      });
+      expect(parseConfig({ ...signed, OTEL_LOGS_EXPORTER: "none" }).telemetry.logs).to.equal(undefined);
+      expect(parseConfig(LEAST).telemetry.logs).to.equal(undefined);
+    });
+
     it("is a list of buses, and of networks beside the public ones", () => {
       const settings = { SLUICE_EVENT_BUSES: `${BUS}, ${BUS}-2`, SLUICE_WEBHOOK_NETWORKS: "10.20.0.0/16,127.0.0.0/8" };
       const { eventBuses, webhookNetworks } = parseConfig({ ...LEAST, ...settings });

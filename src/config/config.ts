@@ -5,10 +5,11 @@ import { findAuditLogProblems, toAuditLog } from "./audit-log.ts";
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toAddress, toSetValue } from "./config-values.ts";
-import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { findDatabaseAuthProblems, toIamRegion } from "./database-auth.ts";
+import { findDatabaseProblems, toDatabase } from "./database-tls.ts";
 import { findDeliveryProblems } from "./delivery-values.ts";
 import { findSizeProblems, toWorkerMinBytes } from "./size-problems.ts";
-import { toTelemetry } from "./telemetry-settings.ts";
+import { findTelemetryProblems, toTelemetry } from "./telemetry-settings.ts";
 import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
@@ -51,11 +52,24 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 
 /** How the database is reached, which is all that a schema migration needs. Throws ConfigError. */
 export function parseDatabase(environment: Readonly<Record<string, string | undefined>>): DatabaseConfig {
-  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, NODE_ENV } = ENVIRONMENT;
-  const result = z.object({ SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, NODE_ENV }).safeParse(toSet(environment));
-  const problems = result.success ? findDatabaseProblems(result.data) : result.error.issues.map(toSentence);
+  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV } = ENVIRONMENT;
+  const variables = { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV };
+  const result = z.object(variables).safeParse(toSet(environment));
+  const problems = result.success
+    ? [...findDatabaseProblems(result.data), ...findDatabaseAuthProblems(result.data)]
+    : result.error.issues.map(toSentence);
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return toDatabase(result.data.SLUICE_DATABASE_URL, result.data.SLUICE_DATABASE_CA);
+  return toDatabaseConfig(result.data.SLUICE_DATABASE_URL, result.data);
+}
+
+/** How a database is reached, and in which region RDS issues a token for each login; without a region the URL has the password. */
+type DatabaseConfig = ReturnType<typeof toDatabaseConfig>;
+
+function toDatabaseConfig(
+  url: string,
+  env: Pick<Environment, "SLUICE_DATABASE_CA" | "SLUICE_DATABASE_AUTH" | "AWS_REGION">,
+) {
+  return { ...toDatabase(url, env.SLUICE_DATABASE_CA), iamRegion: toIamRegion(url, env) };
 }
 
 function toSet(environment: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
@@ -87,8 +101,10 @@ function findContradictions(env: Partial<Environment>): string[] {
   return [
     ...findTlsProblems(env),
     ...findDatabaseProblems(env),
+    ...findDatabaseAuthProblems(env),
     ...problems,
     ...findAuthProblems(env),
+    ...findTelemetryProblems(env),
     ...findAuditLogProblems(env),
     ...findDeliveryProblems(env),
     ...findSizeProblems(env),
@@ -124,11 +140,9 @@ function toConfig(env: Environment) {
           },
     workers,
     database: {
-      ...toDatabase(env.SLUICE_DATABASE_URL, env.SLUICE_DATABASE_CA),
+      ...toDatabaseConfig(env.SLUICE_DATABASE_URL, env),
       replica:
-        env.SLUICE_DATABASE_READ_URL === undefined
-          ? undefined
-          : toDatabase(env.SLUICE_DATABASE_READ_URL, env.SLUICE_DATABASE_CA),
+        env.SLUICE_DATABASE_READ_URL === undefined ? undefined : toDatabaseConfig(env.SLUICE_DATABASE_READ_URL, env),
     },
     s3: {
       region,

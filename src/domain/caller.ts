@@ -20,6 +20,8 @@ export interface Caller {
   readonly address?: string;
   /** The trace that the call is a part of, 32 hexadecimal digits; for the record. */
   readonly traceId?: string;
+  /** The call's span, 16 hexadecimal digits, where it is recorded: what the call causes later is linked to it. */
+  readonly spanId?: string;
   /** What the caller may do and nothing else; present exactly where `tokenKind` is "upload". */
   readonly uploadToken?: UploadToken;
 }

@@ -12,6 +12,8 @@ export interface Actor {
   readonly tokenId?: string | undefined;
   /** The trace of the call, 32 hexadecimal digits. */
   readonly traceId?: string | undefined;
+  /** The span of the call, 16 hexadecimal digits, where it is recorded. */
+  readonly spanId?: string | undefined;
   /** UUID of the request, where the method has one. */
   readonly requestId?: string | undefined;
 }
@@ -38,6 +40,6 @@ export interface Deed {
 export const SERVICE_ACTOR: Actor = { principal: "service", tokenKind: "service" };
 
 /** A caller as the actor of an entry. */
-export function toActor({ principal, tokenKind, address, session, traceId, uploadToken }: Caller): Actor {
-  return { principal, tokenKind, address, session, traceId, tokenId: uploadToken?.tokenId };
+export function toActor({ principal, tokenKind, address, session, traceId, spanId, uploadToken }: Caller): Actor {
+  return { principal, tokenKind, address, session, traceId, spanId, tokenId: uploadToken?.tokenId };
 }

@@ -8,6 +8,12 @@ export interface TraceParent {
   readonly isSampled: boolean | undefined;
 }
 
+/** A span that somebody records: 32 and 16 hexadecimal digits in lower case. */
+export interface SpanPlace {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
 /** https://www.w3.org/TR/trace-context/#traceparent-header. Versions after 00 may add fields behind these. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 /** https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader */
@@ -31,4 +37,9 @@ export function parseTraceParent(header: (name: string) => string | null | undef
     spanId: AMZN_PARENT.exec(amzn)?.[1],
     isSampled: sampled === undefined ? undefined : sampled === "1",
   };
+}
+
+/** The header `traceparent` of a request that goes on with a trace. */
+export function formatTraceParent({ traceId, spanId, isSampled }: SpanPlace & { isSampled: boolean }): string {
+  return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
 }

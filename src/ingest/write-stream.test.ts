@@ -9,6 +9,7 @@ import type { CommitPosition } from "../domain/commit-position.ts";
 import type { DomainError } from "../domain/errors.ts";
 import { beforeFirst } from "../testing/fakes/before-calls.ts";
 import { settle } from "../testing/fakes/settle.ts";
+import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { nextUuid } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { BENCH_PART_BYTES, type Bench, createBench } from "../testing/rigs/writer-bench.ts";
@@ -19,6 +20,7 @@ import { beginWriteUpload } from "../transfer/write-upload.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 describe("WriteStream", () => {
+  const metrics = useCollectedMetrics();
   const open = (
     bench: Bench,
     options: { uploads?: Bench["access"]["uploads"]; markCommit?: WriteStreamOptions["markCommit"] } = {},
@@ -153,7 +155,7 @@ describe("WriteStream", () => {
     const policy = { stepBytes: 10, slowAfterMs: 1000, slowFactor: 4, now: () => now };
     const bench = createBench({ budgetParts: 2, policy });
     const { budget, objects } = bench;
-    const { stream, ended } = open(bench);
+    const { stream, sessions, ended } = open(bench);
     stream.onMessage(start("a/d"));
     await until("it writes", () => !stream.isWaiting);
     const send = async (offset: number, lengthBytes: number) => {
@@ -174,6 +176,7 @@ describe("WriteStream", () => {
     const granted = budget.grow(other, 2 * BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
     budget.rebalance();
     await granted;
+    expect(sessions.load).to.deep.equal({ parts: 1, spilledBytes: 30 });
     budget.release(other);
     const reading = objects.faults.add("read", { kind: "hang" });
     await send(30, BENCH_PART_BYTES - 30);
@@ -187,6 +190,29 @@ describe("WriteStream", () => {
     reading.release();
     expect((await ended)?.reason).to.equal("CALLER_GONE");
     expect([budget.usedBytes, objects.bodiesInFlight]).to.deep.equal([0, 0]);
+    expect(sessions.load).to.deep.equal({ parts: 0, spilledBytes: 0 });
+  });
+
+  it("counts bytes as received and as durable while it writes, each once", async () => {
+    const bench = createBench();
+    const { stream, ended } = open(bench);
+    stream.onMessage(start("a/e"));
+    await until("it writes", () => !stream.isWaiting);
+    const sizeBytes = BENCH_PART_BYTES + 10;
+    const chunk = stream.onChunk({ offset: 0, lengthBytes: sizeBytes, crc32: undefined });
+    for (let taken = 0; taken < sizeBytes; ) {
+      taken += chunk.write(new Uint8Array(sizeBytes - taken));
+      await until("it takes bytes", () => !stream.isWaiting);
+    }
+    chunk.endChunk();
+    const counted = async (name: "received" | "durable") => (await metrics.read(`sluice.upload.${name}`))[0]?.[0];
+    await until("all are counted as received", async () => (await counted("received")) === sizeBytes);
+    await until("the whole part is counted as durable", async () => (await counted("durable")) === BENCH_PART_BYTES);
+    stream.disconnect();
+    await ended;
+    expect(await metrics.read("sluice.upload.received")).to.deep.equal([
+      [sizeBytes, { "sluice.namespace": "default" }],
+    ]);
   });
 
   it("passes on a refusal of who calls", async () => {

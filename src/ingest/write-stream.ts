@@ -9,7 +9,8 @@ import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
 import type { TransferEvents } from "../transfer/transfer-access.ts";
 import type { ChunkWriter } from "../transfer/upload-writer.ts";
-import type { BeginWrite, WriteRequest, WriteSession } from "../transfer/write-upload.ts";
+import type { WriteSession } from "../transfer/write-session.ts";
+import type { BeginWrite, WriteRequest } from "../transfer/write-upload.ts";
 import {
   fromFinish,
   fromStart,

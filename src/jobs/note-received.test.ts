@@ -23,6 +23,7 @@ describe("noteReceived", () => {
     slot.session = {
       fail,
       silentMs: 0,
+      load: { parts: 0, spilledBytes: 0 },
       get received() {
         return { ...note };
       },

@@ -2,6 +2,7 @@ import { DomainError } from "../domain/errors.ts";
 import { type JobLeases, type JobOutcome, PROBLEM_MAX_CHARACTERS } from "../domain/jobs/job-leases.ts";
 import type { JobName } from "../domain/jobs/known-jobs.ts";
 import { recordMetric } from "../telemetry/metrics.ts";
+import { inRootSpan } from "../telemetry/root-span.ts";
 
 /** A job of the clock, of which any number of replicas run one at a time. */
 export interface LeasedJob {
@@ -37,10 +38,12 @@ export async function runLeased(
   const { name } = job;
   const lease = await leases.take(name, { holder, leaseMs });
   if (lease === undefined) return false;
+  const [kind = name, namespace] = name.split("/");
+  const attributes = { "sluice.job": kind, ...(namespace !== undefined && { "sluice.namespace": namespace }) };
   const begun = performance.now();
   const measure = (outcome: JobOutcome) =>
     recordMetric("sluice.job.run.duration", (performance.now() - begun) / 1000, {
-      "sluice.job": name.split("/", 1)[0],
+      "sluice.job": kind,
       "sluice.outcome": outcome,
     });
   const lost = new AbortController();
@@ -52,7 +55,9 @@ export async function runLeased(
   const timer = setInterval(keep, leaseMs / 3);
   try {
     const signals = signal === undefined ? [lost.signal] : [lost.signal, signal];
-    const { cursor, errors } = await job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
+    const run = () => job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
+    // A job that runs all the time has no end that a trace could have.
+    const { cursor, errors } = job.everyMs === 0 ? await run() : await inRootSpan(`job ${kind}`, { attributes }, run);
     const outcome = errors.length === 0 ? "done" : "incomplete";
     const dueAfterMs = cursor === "" ? job.everyMs : job.retryAfterMs;
     await leases.end(name, { holder, dueAfterMs, cursor, outcome, problem: toProblem(errors, holder) });

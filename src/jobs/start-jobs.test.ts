@@ -41,6 +41,7 @@ describe("startJobs", () => {
         files,
         erasures: { listRunning: async () => [], findUndone: async () => [] } as unknown as ErasureRepository,
         leases,
+        readLags: async () => ({ journalMs: 0, auditMs: undefined, deliveryMs: 0, purgeMs: 0 }),
         relay: { numberNew: async () => 0, makePartitions: async () => 0, dropPartitions: async () => 0 },
         journalDays: 400,
         auditLog: undefined,

@@ -2,10 +2,12 @@ import type { JobLeases } from "../domain/jobs/job-leases.ts";
 import { OPERATION_LIMITS } from "../domain/jobs/operation.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import type { ReadLags } from "../domain/service-lags.ts";
 import { NUMBERING_PACE, numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
+import { toLagMeasuring } from "./measure-lags.ts";
 import { type NamespaceJobDeps, toNamespaceJobs } from "./namespace-jobs.ts";
 import { noteReceived } from "./note-received.ts";
 import { type AuditLogJobs, startAuditLogJobs } from "./publish-audit-log.ts";
@@ -62,6 +64,7 @@ export interface JobDeps {
   forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets marks of commits that newer ones stand for, at most `limit`. */
   forgetMarks: (options: { limit: number }) => Promise<unknown>;
+  readLags: ReadLags;
   relay: JournalRelay;
   /** How long entries of the journal are kept, in days. */
   journalDays: number;
@@ -132,6 +135,7 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
       random,
       ...told("run-operations"),
     }),
+    repeatLeased(toLagMeasuring(deps.readLags, { isAudited: deps.auditLog !== undefined })),
     repeat(() => runIfDue(number, NUMBERING_LEASE_MS), {
       everyMs: NUMBERING_DUE_CHECK_MS,
       random,

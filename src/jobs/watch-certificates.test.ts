@@ -103,6 +103,7 @@ describe("CertificateWatch", () => {
   it("reports an end of the certificate that is near, and one that has been", async () => {
     const watching = watch();
     nowMs = 83 * DAY_MS;
+    expect(watching.restMs).to.equal(7 * DAY_MS);
     await watching.check();
     expect(problem).to.equal(undefined);
     nowMs = 83 * DAY_MS + 1;
@@ -114,5 +115,6 @@ describe("CertificateWatch", () => {
     files = SECOND;
     for (let i = 0; i < 2; i++) await watching.check();
     expect(problem).to.equal(undefined);
+    expect(watching.restMs).to.equal(90 * DAY_MS);
   });
 });

@@ -52,6 +52,11 @@ export class CertificateWatch<T extends Certificates> {
     this.#report();
   }
 
+  /** Until the certificate that is in use ends, in milliseconds. */
+  get restMs(): number {
+    return this.#used.expiresAt.getTime() - this.#deps.now().getTime();
+  }
+
   /** Checks the files again and again until stopped. `random` is uniform in [0, 1). */
   start({ random }: { random: () => number }): RepeatedJob {
     return repeat(() => this.check(), { everyMs: CHECK_EVERY_MS, random });
@@ -112,8 +117,8 @@ export class CertificateWatch<T extends Certificates> {
       this.#deps.report("the new TLS files cannot be used, and those from before stay in use; the log says why");
       return;
     }
+    const { restMs } = this;
     const { expiresAt } = this.#used;
-    const restMs = expiresAt.getTime() - this.#deps.now().getTime();
     if (restMs >= EXPIRY_NOTICE_MS) this.#deps.report(undefined);
     else
       this.#deps.report(

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { DomainError } from "../domain/errors.ts";
 import { type BackoffPolicy, withBackoff } from "../domain/limits/backoff.ts";
 import { RefusalPace } from "../domain/limits/refusal-pace.ts";
@@ -83,6 +84,8 @@ export class UploadWatches {
   readonly #limiter: WorkLimiter;
   readonly #refusals = new RefusalPace();
   #timer: NodeJS.Timeout | undefined;
+  /** Runs its argument outside of all calls: a look is for all who watch, and not for the one who came first. */
+  readonly #outside = AsyncLocalStorage.snapshot();
   #isPolling = false;
   #restUntil = 0;
 
@@ -169,7 +172,7 @@ export class UploadWatches {
     for (const watched of this.#watched.values()) dueAt = Math.min(dueAt, watched.dueAt);
     if (dueAt === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
-    this.#timer = setTimeout(() => void this.#poll(), Math.max(0, waitMs));
+    this.#timer = setTimeout(() => void this.#outside(() => this.#poll()), Math.max(0, waitMs));
   }
 
   /** Asks for the uploads that are due, the longest due first. Never rejects. */

@@ -1,4 +1,5 @@
 import type { DeliveryFailure, EventSender } from "../domain/subscriptions/delivery.ts";
+import { toTraceHeaders } from "../telemetry/root-span.ts";
 import { AddressRefused, type WebhookClient } from "./webhook-client.ts";
 import { toWebhookHeaders } from "./webhook-signature.ts";
 
@@ -24,6 +25,7 @@ export function createWebhookSender(
       const { eventId: id, json: body } = delivery;
       const headers = {
         "content-type": "application/cloudevents+json; charset=utf-8",
+        ...toTraceHeaders(),
         ...toWebhookHeaders({ id, time: now(), body }, secrets),
       };
       let failure: DeliveryFailure | undefined;

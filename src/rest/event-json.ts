@@ -15,11 +15,11 @@ export function toEventJson(event: WireEvent): string {
  * whole event is: `publicUrl` is where callers reach the service.
  */
 export function toDelivery(told: ToldEvent, { publicUrl, origin }: { publicUrl: string; origin: string }): Delivery {
-  const { eventId, sequence, namespace, type, time } = told.event;
+  const { eventId, sequence, namespace, type, time, cause } = told.event;
   const message = toEventMessage(told);
   const before = formatCursor({ origin, sequence: sequence - 1 });
   const { subject: _, data: _paths, ...brief } = toMessageJson(EventSchema, message) as Record<string, unknown>;
   const dataref = `${publicUrl}/v1/namespaces/${namespace}/events?cursor=${before}&pageSize=1`;
   const json = toEventJson(message);
-  return { eventId, sequence, namespace, type, time, json, briefJson: JSON.stringify({ ...brief, dataref }) };
+  return { eventId, sequence, namespace, type, time, json, briefJson: JSON.stringify({ ...brief, dataref }), cause };
 }

@@ -8,7 +8,8 @@ import type { UploadFunctions } from "../rpc/services/upload-service.ts";
 import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
 import type { ChunkWriter } from "../transfer/upload-writer.ts";
-import type { WriteRequest, WriteSession } from "../transfer/write-upload.ts";
+import type { WriteSession } from "../transfer/write-session.ts";
+import type { WriteRequest } from "../transfer/write-upload.ts";
 import { continueRequest } from "./continue-request.ts";
 import type { RestCall } from "./rest-call.ts";
 

@@ -1,6 +1,7 @@
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
-import { currentCall } from "../telemetry/observed-call.ts";
+import { currentCall, type ObservedCall } from "../telemetry/observed-call.ts";
 import type { BoundFunctions } from "./authorize.ts";
+import { bindResult } from "./calls/bound-stream.ts";
 
 /** The fields of requests that say which namespace they are about. */
 interface Request {
@@ -26,7 +27,7 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         name,
         (request: Request, options: unknown) => {
           note(request);
-          return work(request, options);
+          return bindResult(work(request, options));
         },
       ]),
     ) as F;
@@ -48,25 +49,20 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
       beginWrite: async (start, options) => {
         const call = note(start);
         const session = await uploads.beginWrite(start, options);
-        if (call !== undefined) call.countFileBytes = () => session.progress.receivedBytes;
+        if (call !== undefined) call.countReceivedBytes = () => session.progress.receivedBytes;
         return session;
       },
       writePart: async (request, options) => {
         const call = note(request);
-        if (call !== undefined) call.countFileBytes = () => request.bytes.length;
+        if (call !== undefined) call.countReceivedBytes = () => request.bytes.length;
         return await uploads.writePart(request, options);
       },
     },
     fileQueries: {
       ...noteAll(fileQueries),
-      readFile: async function* (request, options) {
+      readFile: (request, options) => {
         const call = note(request);
-        let bytes = 0;
-        if (call !== undefined) call.countFileBytes = () => bytes;
-        for await (const event of fileQueries.readFile(request, options)) {
-          yield event;
-          if (event.kind === "chunk") bytes += event.bytes.length;
-        }
+        return bindResult(countSent(fileQueries.readFile(request, options), call));
       },
     },
     fileCommands: noteAll(fileCommands),
@@ -77,4 +73,17 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
     privacy: noteAll(privacy),
     jobs: noteAll(jobs),
   };
+}
+
+/** The same events, whose bytes the call counts as sent once the next event is asked for. */
+async function* countSent(
+  events: ReturnType<BoundFunctions["fileQueries"]["readFile"]>,
+  call: ObservedCall | undefined,
+): ReturnType<BoundFunctions["fileQueries"]["readFile"]> {
+  let bytes = 0;
+  if (call !== undefined) call.countSentBytes = () => bytes;
+  for await (const event of events) {
+    yield event;
+    if (event.kind === "chunk") bytes += event.bytes.length;
+  }
 }

@@ -66,7 +66,7 @@ describe("recordCalls", () => {
           action: "GetFile",
           outcome: "done",
           resource: { kind: "file", id: file.fileId, generation: file.generation },
-          actor: { principal, tokenKind, address, session, traceId: undefined, tokenId: undefined },
+          actor: { principal, tokenKind, address, session, traceId: undefined, spanId: undefined, tokenId: undefined },
           path: file.path,
           dataSubject: "customer-7",
           time: TIME,

@@ -1,12 +1,15 @@
 import { expect } from "chai";
 import { settle } from "../testing/fakes/settle.ts";
+import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { request, type S3Access } from "./access.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { createRequestSlots } from "./request-slots.ts";
+import { inRequestSpan } from "./request-span.ts";
 
 const RETRY = { triesMax: 3, baseDelayMs: 60_000, delayMaxMs: 60_000, timeMaxMs: 600_000, random: () => 1 };
 
 describe("request", () => {
+  const metrics = useCollectedMetrics();
   const open = (closing: AbortSignal) => {
     const breakers: S3Access["breakers"] = (_, send) => send();
     const slots = createRequestSlots({ body: 1, control: 1, read: 1, copy: 1, probe: 1 });
@@ -65,5 +68,18 @@ describe("request", () => {
     copies.resolve("first");
     expect(await Promise.all([copying, waiting])).to.deep.equal(["first", "second"]);
     expect(heard).to.deep.equal(["copy", "probe", "copy"]);
+  });
+
+  it("counts the tries that follow one that has failed, by the request and its error", async () => {
+    const access = open(new AbortController().signal);
+    access.body.retry = { ...RETRY, baseDelayMs: 0, delayMaxMs: 0 };
+    const fails = async () => {
+      throw slowDown;
+    };
+    const send = () => inRequestSpan("ListParts", { bucket: "bucket" }, fails);
+    await request(access, { operation: "control", what: "listing", send }).catch(() => {});
+    const labels = { "rpc.method": "S3/ListParts", "error.type": "SlowDown" };
+    expect(await metrics.read("sluice.s3.retries")).to.deep.equal([[RETRY.triesMax - 1, labels]]);
+    expect((await metrics.read("sluice.s3.request.duration"))[0]?.[1]).to.deep.equal(labels);
   });
 });

@@ -7,6 +7,7 @@ import type { Breakers } from "./bucket-breakers.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
+import { countRetry } from "./request-span.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
 /**
@@ -103,7 +104,7 @@ export async function retryS3<T>(
   const signals = [access.closing, options.signal].filter((signal) => signal !== undefined);
   const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
   try {
-    return await withBackoff(access.body.retry, send, { isRetryable, signal });
+    return await withBackoff(access.body.retry, send, { isRetryable, onRetry: countRetry, signal });
   } catch (error) {
     if (access.closing?.aborted === true && error === access.closing.reason) throw new Stopping(error);
     throw error;

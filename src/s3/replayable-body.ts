@@ -4,6 +4,7 @@ import { type BackoffPolicy, toBackoffDelayMs } from "../domain/limits/backoff.t
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
+import { countRetry } from "./request-span.ts";
 
 /**
  * How a replayable body behaves. Its request begins once there are as many bytes as are written at once, `layout.corkBytes`: a
@@ -106,6 +107,7 @@ export class ReplayableBody implements BodyInFlight {
         const isLast = failures >= this.#policy.retry.triesMax || this.#isTooLate(firstFailedAt, delayMs);
         const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
         if (isLast || !isRetryable) throw toDomainError(error, this.#delivery.what);
+        countRetry(error);
         await this.#sleep(delayMs);
       }
     }

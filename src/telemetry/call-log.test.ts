@@ -34,7 +34,7 @@ describe("createCallLog", () => {
     const call = observe("sluice.v1.UploadService/WriteUpload");
     call.caller = { ...SAMPLE_CALLER, address: "203.0.113.9" };
     call.namespace = "default";
-    call.countFileBytes = () => 1000;
+    call.countReceivedBytes = () => 1000;
     onEnd(call, WELL);
     const { principal, tokenKind } = SAMPLE_CALLER;
     expect(lines).to.deep.equal([

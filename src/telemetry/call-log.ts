@@ -51,10 +51,9 @@ export function createCallLog(
 }
 
 function toFields(
-  { face, method, caller, namespace, countFileBytes, traceId, connectedFrom }: ObservedCall,
+  { face, method, caller, namespace, fileBytes, traceId, spanId, connectedFrom }: ObservedCall,
   { outcome, durationMs }: CallEnd & { outcome: string },
 ): object {
-  const fileBytes = countFileBytes();
   return {
     method,
     face,
@@ -65,5 +64,6 @@ function toFields(
     ...(fileBytes > 0 && { fileBytes }),
     address: caller?.address ?? connectedFrom,
     traceId,
+    ...(spanId !== undefined && { spanId }),
   };
 }

@@ -44,7 +44,8 @@ export function createCallSpans({ slowMs }: { slowMs: number }): CallSpans {
       const within = toParent(call);
       const begun = Date.now();
       const span = tracer.startSpan(call.method, { kind: SpanKind.SERVER, startTime: begun }, within);
-      call.traceId = span.spanContext().traceId;
+      const { traceId, spanId } = span.spanContext();
+      Object.assign(call, { traceId, spanId, isRecorded: span.isRecording() });
       spans.set(call, { span, within, begun });
       context.with(trace.setSpan(within, span), work);
     },
@@ -70,7 +71,7 @@ function isStream(method: string): boolean {
 
 function complete(span: Span, call: ObservedCall, end: CallEnd): void {
   const status = toStatus(call, end);
-  const fileBytes = call.countFileBytes();
+  const { fileBytes } = call;
   const attributes: Attributes = {
     [ATTR_RPC_SYSTEM_NAME]: SYSTEMS[call.face],
     [ATTR_RPC_METHOD]: call.method,

@@ -26,24 +26,24 @@ export function failSpan(span: Span | undefined, error: unknown): void {
   span.end();
 }
 
-/** Runs `work` as the span of a request to another system. `measure` gets its time in seconds, and its error's name, if it failed. */
+/** Runs `work` as the span of a request to another system. `measure` gets its time in seconds, and its error, if it failed. */
 export async function inClientSpan<T>(
   name: string,
   attributes: Attributes,
   work: () => Promise<T>,
-  measure: (seconds: number, error: string | undefined) => void,
+  measure: (seconds: number, error: unknown) => void,
 ): Promise<T> {
   const span = beginClientSpan(name, attributes);
   const begun = performance.now();
-  const end = (error: string | undefined) => measure((performance.now() - begun) / 1000, error);
+  const end = (error?: unknown) => measure((performance.now() - begun) / 1000, error);
   try {
     const result = await work();
     span?.end();
-    end(undefined);
+    end();
     return result;
   } catch (error) {
     failSpan(span, error);
-    end(nameError(error));
+    end(error);
     throw error;
   }
 }

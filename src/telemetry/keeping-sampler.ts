@@ -1,4 +1,4 @@
-import type { Context } from "@opentelemetry/api";
+import { type Context, TraceFlags } from "@opentelemetry/api";
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -18,7 +18,7 @@ export interface Sampling {
 
 type AfterFirst<T extends unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never;
 
-/** The sampler of the environment, which also records what is kept in any case, and decides where a load balancer has not. */
+/** The sampler of the environment, which also records what is kept in any case and what comes of a recorded trace, and decides where a load balancer has not. */
 export class KeepingSampler implements Sampler {
   readonly #root: Sampler;
   readonly #sampler: Sampler;
@@ -29,7 +29,9 @@ export class KeepingSampler implements Sampler {
   }
 
   shouldSample(context: Context, ...rest: AfterFirst<Parameters<Sampler["shouldSample"]>>): SamplingResult {
-    if (context.getValue(KEPT) === true) return { decision: SamplingDecision.RECORD_AND_SAMPLED };
+    const [, , , , links] = rest;
+    const isOfRecorded = links.some((link) => (link.context.traceFlags & TraceFlags.SAMPLED) !== 0);
+    if (isOfRecorded || context.getValue(KEPT) === true) return { decision: SamplingDecision.RECORD_AND_SAMPLED };
     const sampler = context.getValue(UNDECIDED) === true ? this.#root : this.#sampler;
     return sampler.shouldSample(context, ...rest);
   }

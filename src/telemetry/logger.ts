@@ -1,9 +1,11 @@
+import { trace } from "@opentelemetry/api";
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { recordLine } from "./log-records.ts";
 import { currentCall } from "./observed-call.ts";
 
 /**
- * The service's log: JSON lines on standard output, errors with stack and cause, and the trace of the call that a line belongs to. On
- * a terminal the lines are for people. Tokens and signed URLs never reach it:
+ * The service's log: JSON lines on standard output, errors with stack and cause, and the trace of the call, or of
+ * what else is done, that a line belongs to. On a terminal the lines are for people. OpenTelemetry gets the same lines once it is started. Tokens and signed URLs never reach it:
  * nobody logs headers or URLs whole, and the fields that might hold them are cut out here all the same.
  */
 export async function createLogger({
@@ -24,8 +26,14 @@ export async function createLogger({
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     mixin: () => {
-      const call = currentCall();
-      return call === undefined ? {} : { traceId: call.traceId };
+      const { traceId, spanId } = currentCall() ?? trace.getActiveSpan()?.spanContext() ?? {};
+      return traceId === undefined ? {} : { traceId, spanId };
+    },
+    hooks: {
+      streamWrite: (line) => {
+        recordLine(line);
+        return line;
+      },
     },
     redact: { paths: ["authorization", "*.authorization", "token", "*.token", "url", "*.headers"], censor: "[cut]" },
     serializers: { error: pino.stdSerializers.err },

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
+import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { BoundedNames } from "./bounded-names.ts";
-import { METRICS, recordMetric } from "./metrics.ts";
+import { METRICS, NAMESPACES_MAX, observeMetric, recordMetric } from "./metrics.ts";
 
 const PAGE = new URL("../../docs/operating.md", import.meta.url);
 
@@ -17,7 +18,33 @@ describe("METRICS", () => {
   });
 
   it("cost nothing where nobody collects them", () => {
-    recordMetric("sluice.file.bytes", 1, {});
+    recordMetric("sluice.download.bytes", 1, {});
+  });
+});
+
+describe("observeMetric", () => {
+  const metrics = useCollectedMetrics();
+
+  it("sums what has the same labels, and ends what is not observed any more", async () => {
+    let open = ["a", "a", "b"];
+    const read = () => open.map((bucket) => [1, { "aws.s3.bucket": bucket, "sluice.operation": "read" }] as const);
+    observeMetric("sluice.s3.breakers.open", read);
+    const labels = (bucket: string) => ({ "aws.s3.bucket": bucket, "sluice.operation": "read" });
+    expect(await metrics.read("sluice.s3.breakers.open")).to.deep.equal([
+      [2, labels("a")],
+      [1, labels("b")],
+    ]);
+    open = ["b"];
+    expect(await metrics.read("sluice.s3.breakers.open")).to.deep.equal([[1, labels("b")]]);
+  });
+
+  it("tells so many namespaces apart, and calls all others by one name", async () => {
+    for (let n = 0; n < NAMESPACES_MAX + 10; n++)
+      recordMetric("sluice.upload.received", 1, { "sluice.namespace": `bounded-${n}` });
+    const found = await metrics.read("sluice.upload.received");
+    expect(found.length).to.be.at.most(NAMESPACES_MAX + 1);
+    expect(found.reduce((sum, [value]) => sum + (value as number), 0)).to.equal(NAMESPACES_MAX + 10);
+    expect(found.map(([, labels]) => labels["sluice.namespace"])).to.include("other");
   });
 });
 

@@ -35,6 +35,10 @@ export class ObservedCall {
   readonly parent: TraceParent | undefined;
   /** 32 hexadecimal digits. */
   traceId: string;
+  /** The call's own span, 16 hexadecimal digits; undefined where no traces are made. */
+  spanId: string | undefined;
+  /** Whether somebody records the call's span from its beginning. */
+  isRecorded = false;
   /** Address of the connection's other end. */
   readonly connectedFrom: string | undefined;
   /** Full name, such as "sluice.v1.FileQueryService/GetFile". */
@@ -43,8 +47,10 @@ export class ObservedCall {
   caller: Caller | undefined;
   /** Empty until it is known to exist, and for calls that are about none. */
   namespace = "";
-  /** Bytes of files that the caller has sent, or has been sent. */
-  countFileBytes = () => 0;
+  /** Bytes of files that the caller has sent. */
+  countReceivedBytes = () => 0;
+  /** Bytes of files that the caller has been sent. */
+  countSentBytes = () => 0;
   /** The first failure counts: those after it are its consequences. */
   #failure: CallFailure | undefined;
 
@@ -58,6 +64,11 @@ export class ObservedCall {
   /** Undefined as long as all is well. */
   get failure(): CallFailure | undefined {
     return this.#failure;
+  }
+
+  /** Bytes of files that the call has carried. */
+  get fileBytes(): number {
+    return this.countReceivedBytes() + this.countSentBytes();
   }
 
   fail(failure: CallFailure): void {

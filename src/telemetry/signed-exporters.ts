@@ -5,11 +5,14 @@ import { convertLegacyHttpOptions, createOtlpHttpExporterMetrics } from "@opente
 import {
   type IExporterMetricsHelper,
   type ISerializer,
+  LogsExporterMetricsHelper,
   MetricsExporterMetricsHelper,
+  ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
   ProtobufTraceSerializer,
   TraceExporterMetricsHelper,
 } from "@opentelemetry/otlp-transformer";
+import type { LogRecordExporter, ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { createSignedTransport } from "./signed-transport.ts";
@@ -24,6 +27,13 @@ interface SignedLimits {
 export function createSignedTraceExporter(limits: SignedLimits): SpanExporter {
   return new OTLPExporterBase<ReadableSpan[]>(
     createDelegate(["TRACES", "v1/traces", "xray"], ProtobufTraceSerializer, TraceExporterMetricsHelper, limits),
+  );
+}
+
+/** Sends lines of the log to CloudWatch, signed by the default credentials of AWS. Their group and stream are headers of the environment. */
+export function createSignedLogExporter(limits: SignedLimits): LogRecordExporter {
+  return new OTLPExporterBase<ReadableLogRecord[]>(
+    createDelegate(["LOGS", "v1/logs", "logs"], ProtobufLogsSerializer, LogsExporterMetricsHelper, limits),
   );
 }
 

@@ -14,26 +14,31 @@ describe("createSignedTransport", () => {
   let server: Server;
   let answer: { status: number; headers?: Record<string, string> };
   let refusals: unknown[];
+  let service: "xray" | "logs";
+  let extra: Record<string, string>;
   const send = (port = (server.address() as AddressInfo).port) => {
-    const target = { url: `http://127.0.0.1:${port}/v1/traces`, service: "xray", region: "eu-central-1" };
-    const headers = async () => ({ "content-type": "application/x-protobuf" });
+    const target = { url: `http://127.0.0.1:${port}/v1/batches`, service, region: "eu-central-1" };
+    const headers = async () => ({ "content-type": "application/x-protobuf", ...extra });
     return createSignedTransport({ ...target, headers, credentials: async () => KEYS }).send(BODY, 5000);
   };
   beforeEach(async () => {
     answer = { status: 200 };
     refusals = [];
+    [service, extra] = ["xray", {}];
     server = createServer(async (request, response) => {
       const body = await buffer(request);
       try {
         const { payloadHash } = verifySignature(request, parseRequestTarget(request.url ?? ""), {
-          ...{ ...KEYS, region: "eu-central-1", service: "xray" },
+          ...{ ...KEYS, region: "eu-central-1", service },
           ...{ servesRegion: () => true, regionOf: () => undefined, now: Date.now },
         });
         expect(payloadHash).to.equal(createHash("sha256").update(body).digest("hex"));
         expect(request.headers).to.include({
           "content-type": "application/x-protobuf",
           "x-amz-security-token": KEYS.sessionToken,
+          ...extra,
         });
+        for (const name of Object.keys(extra)) expect(request.headers.authorization).to.include(name);
       } catch (error) {
         refusals.push(error);
       }
@@ -47,6 +52,13 @@ describe("createSignedTransport", () => {
   });
 
   it("signs a batch with its bytes", async () => {
+    expect(await send()).to.include({ status: "success" });
+    expect(refusals).to.deep.equal([]);
+  });
+
+  it("signs the group and the stream of lines of the log", async () => {
+    service = "logs";
+    extra = { "x-aws-log-group": "/sluice/service", "x-aws-log-stream": "production" };
     expect(await send()).to.include({ status: "success" });
     expect(refusals).to.deep.equal([]);
   });

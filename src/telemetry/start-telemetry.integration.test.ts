@@ -13,6 +13,12 @@ import { METRICS, type MetricName } from "./metrics.ts";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
 const PART_BYTES = 65_536;
+/** Metrics of what may happen or not in a service that is well, and of what the service of these tests does not have. */
+const SELDOM: ReadonlySet<string> = new Set<MetricName>([
+  ...(["sluice.degraded", "sluice.job.run.duration", "sluice.memory.wait.duration"] as const),
+  ...(["sluice.s3.retries", "sluice.s3.breakers.open", "sluice.deliveries"] as const),
+  ...(["sluice.audit.lag", "sluice.cache.lookups", "sluice.certificate.expiry"] as const),
+]);
 const UPLOADS = "sluice.v1.UploadService";
 const QUERIES = "sluice.v1.FileQueryService";
 
@@ -38,6 +44,8 @@ describe("The telemetry of a service", function () {
     await service?.kill();
     service = undefined;
     receiver.spans.length = 0;
+    receiver.lines.length = 0;
+    storage.server.faults.clear();
   });
 
   /** Starts the service with a collector, and settings over those of the test. */
@@ -49,6 +57,7 @@ describe("The telemetry of a service", function () {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
         OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
         OTEL_BSP_SCHEDULE_DELAY: "20",
+        OTEL_BLRP_SCHEDULE_DELAY: "20",
         OTEL_METRICS_EXPORTER: "none",
         SLUICE_PART_SIZE_BYTES: String(PART_BYTES),
         ...settings,
@@ -96,6 +105,10 @@ describe("The telemetry of a service", function () {
     ]);
     for (const { attributes } of within.filter(({ name }) => /^[A-Z]+ /.test(name)))
       expect(attributes).to.include({ "db.system.name": "postgresql" }).and.have.property("db.query.text");
+    const job = await until("a job's span", () => receiver.spans.find(({ name }) => name === "job sweep-uploads"));
+    expect(job).to.deep.include({ parentSpanId: "", links: [] });
+    expect(job.attributes).to.deep.equal({ "sluice.job": "sweep-uploads", "sluice.namespace": "default" });
+    expect(childrenOf(job)).to.include("SELECT upload");
   });
 
   it("goes on with the trace of a caller, and records what the caller records", async () => {
@@ -108,6 +121,21 @@ describe("The telemetry of a service", function () {
     expect(others).to.deep.equal([]);
     expect(span).to.include({ name: `${QUERIES}/GetFile`, traceId: TRACE, parentSpanId: SPAN });
     expect(childrenOf(span as ReceivedSpan)).to.deep.equal(["SELECT file"]);
+  });
+
+  it("sends the lines of the log too, each with its trace, and none that is not in the log", async () => {
+    const { get } = await start({ OTEL_TRACES_SAMPLER: "always_on" });
+    await get("logged.bin");
+    const line = await until("the call's line", () =>
+      receiver.lines.find(({ body, attributes }) => body === "call" && attributes.method === `${QUERIES}/GetFile`),
+    );
+    const written = service?.log.find(({ msg, method }) => msg === "call" && method === `${QUERIES}/GetFile`);
+    const span = await until("the call's span", () => serverSpans().find(({ traceId }) => traceId === line.traceId));
+    expect(line).to.include({ severityNumber: 9, traceId: written?.traceId, spanId: span.spanId });
+    const { level, time, msg, ...fields } = written ?? {};
+    expect(line.attributes).to.deep.equal(fields);
+    const texts = new Set(service?.log.map(({ msg: text }) => text));
+    for (const { body } of receiver.lines) expect(texts).to.include(body);
   });
 
   it("records a share of the traces that a load balancer begins", async () => {
@@ -151,19 +179,18 @@ describe("The telemetry of a service", function () {
       const client = createSluiceClient({ url, token: SERVICE_TOKEN });
       await client.upload(Buffer.alloc(1000), "measured.bin");
       client.close();
+      expect((await get("measured.bin?alt=media&redirect=false")).status).to.equal(200);
       expect((await get("missing.bin")).status).to.equal(404);
       const scrape = async () => (await callRest(`http://127.0.0.1:${port}/metrics`)).body as string;
       const calls = /rpc_server_call_duration_count\{.*rpc_method="sluice.v1.UploadService\/WriteUpload".*\} 1\n/;
       await until("Prometheus sees the upload", async () => calls.test(await scrape()));
       const page = await scrape();
       expect(page.match(/^sluice_upload_streams\{service_instance_id="[^"]+"\} 0$/gm)).to.have.length(Number(workers));
-      expect(page).to.match(/sluice_file_bytes_total\{.*sluice_namespace="default".*\} 1000\n/);
+      for (const name of ["received", "durable", "committed"])
+        expect(page).to.match(new RegExp(`sluice_upload_${name}_total\\{.*sluice_namespace="default".*\\} 1000\n`));
       expect(page.match(/^# TYPE rpc_server_call_duration histogram$/gm)).to.have.length(1);
       expect((await callRest(`http://127.0.0.1:${port}/other`)).status).to.equal(404);
-      // A component that is degraded, and a job that has run, may be seen or not.
-      const certain = Object.keys(METRICS).filter(
-        (name) => !["sluice.degraded", "sluice.job.run.duration"].includes(name),
-      );
+      const certain = Object.keys(METRICS).filter((name) => !SELDOM.has(name));
       await until("all metrics", () => certain.every((name) => receiver.metrics.has(name)));
       for (const [name, labels] of receiver.metrics) {
         expect(METRICS).to.have.property(name);
@@ -179,11 +206,17 @@ describe("The telemetry of a service", function () {
       OTEL_METRICS_EXPORTER: "otlp",
       OTEL_TRACES_SAMPLER: "always_on",
       OTEL_METRIC_EXPORT_INTERVAL: "200",
+      OTEL_EXPORTER_OTLP_LOGS_HEADERS: "x-aws-log-group=/sluice/service,x-aws-log-stream=test",
     });
     await get("traced.bin");
-    for (const service of ["xray", "monitoring"]) {
+    for (const service of ["xray", "monitoring", "logs"]) {
       const signed = new RegExp(`^AWS4-HMAC-SHA256 Credential=AKIDTEST/\\d{8}/eu-central-1/${service}/aws4_request, `);
-      await until(`a batch for ${service}`, () => receiver.authorizations.some((one) => signed.test(one ?? "")));
+      const headers = await until(`a batch for ${service}`, () =>
+        receiver.signed.find(({ authorization }) => signed.test(authorization ?? "")),
+      );
+      if (service !== "logs") continue;
+      expect(headers).to.include({ "x-aws-log-group": "/sluice/service", "x-aws-log-stream": "test" });
+      expect(headers.authorization).to.include("x-aws-log-group;x-aws-log-stream");
     }
   });
 

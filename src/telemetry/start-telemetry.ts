@@ -1,8 +1,9 @@
 import { DiagLogLevel, diag } from "@opentelemetry/api";
-import { createCallMetrics } from "./call-metrics.ts";
+import { measureCall } from "./call-metrics.ts";
 import { createCallSpans } from "./call-spans.ts";
 import type { OtlpForm } from "./exporters.ts";
 import type { Sampling } from "./keeping-sampler.ts";
+import { openLogRecords } from "./log-records.ts";
 import { openMetrics } from "./metrics.ts";
 import type { CallEnd, ObservedCall } from "./observed-call.ts";
 import { measureRuntime } from "./runtime-metrics.ts";
@@ -13,6 +14,8 @@ export interface TelemetrySettings {
   traces: (Sampling & { slowMs: number; delayMs: number }) | undefined;
   /** Undefined where no metrics are sent. */
   metrics: { intervalMs: number } | undefined;
+  /** Undefined where the lines of the log go to standard output alone. */
+  logs: { delayMs: number } | undefined;
   /** Whether somebody asks this process for its metrics. */
   isAsked: boolean;
   form: OtlpForm;
@@ -46,21 +49,21 @@ export const NO_TELEMETRY: Telemetry = {
 };
 
 /**
- * Starts OpenTelemetry's SDK for this process. Spans and metrics wait in its bounded queues; what a collector does not take in time
+ * Starts OpenTelemetry's SDK for this process. Spans, metrics and lines of the log wait in its bounded queues; what a collector does not take in time
  * is dropped. The SDK is loaded where telemetry is wanted, and not otherwise.
  */
 export async function startTelemetry(
-  { traces, metrics, isAsked, form }: TelemetrySettings,
+  { traces, metrics, logs, isAsked, form }: TelemetrySettings,
   log: TelemetryLog,
 ): Promise<Telemetry> {
-  if (traces === undefined && metrics === undefined && !isAsked) return NO_TELEMETRY;
+  if (traces === undefined && metrics === undefined && logs === undefined && !isAsked) return NO_TELEMETRY;
   const { startNodeSdk } = await import("@opentelemetry/sdk-node");
   const { defaultResource, resourceFromAttributes } = await import("@opentelemetry/resources");
-  const { createMetricExport, createMetricsPage, createSpanExport } = await import("./exporters.ts");
+  const { createLogExport, createMetricExport, createMetricsPage, createSpanExport } = await import("./exporters.ts");
   const { KeepingSampler } = await import("./keeping-sampler.ts");
   const page = isAsked ? createMetricsPage() : undefined;
   const sdk = startNodeSdk({
-    logRecordProcessors: [],
+    logRecordProcessors: logs === undefined ? [] : [await createLogExport(form, logs.delayMs)],
     baseResource: defaultResource().merge(resourceFromAttributes({ "service.name": "sluice" })),
     ...(traces !== undefined && { sampler: new KeepingSampler(traces) }),
     spanProcessors: traces === undefined ? [] : [await createSpanExport(form, traces.delayMs)],
@@ -69,14 +72,17 @@ export async function startTelemetry(
       ...(page === undefined ? [] : [page.reader]),
     ],
   });
+  if (logs !== undefined) openLogRecords();
   reportProblems(log);
   const spans = traces && createCallSpans(traces);
-  const measure = metrics === undefined && page === undefined ? undefined : measureAll();
+  const isMeasuring = metrics !== undefined || page !== undefined;
+  if (isMeasuring) openMetrics();
+  if (isMeasuring) measureRuntime();
   return {
     run: (call, work) => (spans === undefined ? work() : spans.run(call, work)),
     end: (call, end) => {
       spans?.end(call, end);
-      measure?.(call, end);
+      if (isMeasuring) measureCall(call, end);
     },
     readMetrics: page?.read ?? NO_TELEMETRY.readMetrics,
     stop: async (timeoutMs) => {
@@ -86,13 +92,6 @@ export async function startTelemetry(
       clearTimeout(timeout);
     },
   };
-}
-
-/** Opens the metrics, and measures what no room does by itself. */
-function measureAll(): ReturnType<typeof createCallMetrics> {
-  openMetrics();
-  measureRuntime();
-  return createCallMetrics();
 }
 
 /** OpenTelemetry would write to the console, beside the lines of the log. */

@@ -75,6 +75,7 @@ export async function admitPart(
 /** The message of a part as the holder of an upload slot. */
 class PartSession implements WritingSession {
   readonly received = undefined;
+  readonly load = { parts: 1, spilledBytes: 0 };
   readonly #message: PartMessage;
   readonly #refused: AbortController;
   #seenBytes = 0;

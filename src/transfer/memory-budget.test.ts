@@ -1,8 +1,10 @@
 import { expect } from "chai";
 import { settle } from "../testing/fakes/settle.ts";
+import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { type Holder, MemoryBudget, type Permit } from "./memory-budget.ts";
 
 describe("MemoryBudget", () => {
+  const metrics = useCollectedMetrics();
   let budget: MemoryBudget;
   let now: number;
   const { signal } = new AbortController();
@@ -53,6 +55,20 @@ describe("MemoryBudget", () => {
     budget.release(first);
     budget.release(second);
     expect(budget.usedBytes).to.equal(0);
+  });
+
+  it("measures how long parts wait, those that give up as well, and nothing where there is no wait", async () => {
+    const permit = take(100);
+    const stopping = new AbortController();
+    wait(10);
+    wait(10, { waitSignal: stopping.signal });
+    now = 1500;
+    stopping.abort(new Error("the caller is gone"));
+    await settle();
+    now = 2000;
+    budget.release(permit);
+    await settle();
+    expect(await metrics.read("sluice.memory.wait.duration")).to.deep.equal([[{ count: 2, sum: 3.5 }, {}]]);
   });
 
   it("lets permits grow and shrink, and takes them back once", () => {

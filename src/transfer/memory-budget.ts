@@ -1,3 +1,4 @@
+import { recordMetric } from "../telemetry/metrics.ts";
 import { BUDGET_POLICY, type BudgetPolicy } from "./budget-policy.ts";
 import { FairQueue, type Turn } from "./fair-queue.ts";
 import { PartPace } from "./part-pace.ts";
@@ -111,15 +112,15 @@ export class MemoryBudget {
    * Lets the permit grow once its turn comes. Rejects with the signal's reason when that aborts first. A permit of more
    * bytes than the whole budget is a bug of the caller: part sizes are bounded when an upload is created.
    */
-  grow(permit: Permit, bytes: number, options: { turn: Turn; signal: AbortSignal }): Promise<void> {
-    const { turn, signal } = options;
+  grow(permit: Permit, bytes: number, { turn, signal }: { turn: Turn; signal: AbortSignal }): Promise<void> {
     const budgetPermit = permit as BudgetPermit;
     if (permit.bytes + bytes > this.totalBytes) {
       throw new Error(`a permit of ${permit.bytes + bytes} bytes; the budget is ${this.totalBytes}`);
     }
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.tryGrow(permit, bytes)) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+    const begun = this.#policy.now();
+    return new Promise<void>((resolve, reject) => {
       const grant = () => {
         signal.removeEventListener("abort", onAbort);
         budgetPermit.isWaiting = false;
@@ -138,7 +139,7 @@ export class MemoryBudget {
       budgetPermit.isWaiting = true;
       budgetPermit.holding?.pace.holdBack(this.#policy.now());
       this.#waiting.push(turn, entry);
-    });
+    }).finally(() => recordMetric("sluice.memory.wait.duration", (this.#policy.now() - begun) / 1000, {}));
   }
 
   /**

@@ -11,6 +11,7 @@ import { Part, type PartOwner } from "./part.ts";
 import { PartRecorder } from "./part-recorder.ts";
 import type { Destination } from "./part-state.ts";
 import type { TransferAccess, TransferEvents } from "./transfer-access.ts";
+import type { SessionLoad } from "./upload-sessions.ts";
 
 /** What stands between the writer and its next byte. */
 type Readiness =
@@ -86,6 +87,13 @@ export class PartSender implements PartOwner {
   /** Whether the only part is still held: the upload is to become a PutObject. */
   get isUndecided(): boolean {
     return this.#undecided !== undefined;
+  }
+
+  get load(): SessionLoad {
+    // What is gone of a part that is kept was spilled.
+    const kept = [...this.#parts].filter(({ partNumber }) => this.windowOf(partNumber) === undefined);
+    const spilledBytes = kept.reduce((sum, { passedBytes, heldBytes }) => sum + passedBytes - heldBytes, 0);
+    return { parts: this.#parts.size, spilledBytes };
   }
 
   get signal(): AbortSignal {

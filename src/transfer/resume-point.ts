@@ -1,5 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
-import type { WriteSession } from "./write-upload.ts";
+import type { WriteSession } from "./write-session.ts";
 
 /** Adds the upload's id and durable offset to its error, also where the error is a defect. An offset that the error has already is left as it is. */
 export function withResumePoint(error: unknown, session: Pick<WriteSession, "durableOffset" | "started">): DomainError {

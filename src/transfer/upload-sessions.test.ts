@@ -12,7 +12,7 @@ describe("UploadSessions", () => {
     const slot = await sessions.admit(caller);
     const told: DomainError[] = [];
     const note = (error: Error) => void told.push(error as DomainError);
-    slot.session = { fail: note, received: undefined, silentMs };
+    slot.session = { fail: note, received: undefined, load: { parts: 2, spilledBytes: 3 }, silentMs };
     return { slot, told };
   };
 

@@ -6,6 +6,14 @@ import type { SilentStream, SlotHolder, SlotPool, SlotRefusal } from "./upload-s
 
 const RETRY_MS = 1000;
 
+/** What a session has under way. */
+export interface SessionLoad {
+  /** Parts that were begun and that S3 has not acknowledged. */
+  parts: number;
+  /** Bytes of its parts that were spilled and not yet read back. */
+  spilledBytes: number;
+}
+
 /** A stream, or a message of one part, that holds an upload slot. */
 export interface WritingSession {
   /** Ends the session with this error, as if it had failed by itself. */
@@ -14,6 +22,7 @@ export interface WritingSession {
   drain?(error: Error): void;
   /** How many bytes its writer has received, if it has one. */
   readonly received: ReceivedNote | undefined;
+  readonly load: SessionLoad;
   /** For how long its caller has sent no byte, in milliseconds; 0 while the caller is not to send any. */
   readonly silentMs: number;
 }
@@ -47,6 +56,16 @@ export class UploadSessions implements SlotHolder {
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** What all sessions have under way together. */
+  get load(): SessionLoad {
+    const sum = { parts: 0, spilledBytes: 0 };
+    for (const { session } of this.#slots.keys()) {
+      sum.parts += session?.load.parts ?? 0;
+      sum.spilledBytes += session?.load.spilledBytes ?? 0;
+    }
+    return sum;
   }
 
   /**

@@ -12,6 +12,7 @@ import { type ChunkInFlight, toChunkMismatch } from "./part-checksum.ts";
 import { PartSender } from "./part-sender.ts";
 import { PIECE_MEAN_MIN_BYTES } from "./piece-gatherer.ts";
 import type { TransferAccess, TransferEvents } from "./transfer-access.ts";
+import type { SessionLoad } from "./upload-sessions.ts";
 
 /** What takes the bytes of a chunk that was begun. */
 export interface ChunkWriter {
@@ -88,6 +89,10 @@ export class UploadWriter implements ChunkWriter {
   /** Whether the writer holds its caller back: a silence is then not the caller's. */
   get isWaiting(): boolean {
     return this.#sender.isWaiting;
+  }
+
+  get load(): SessionLoad {
+    return this.#sender.load;
   }
 
   /** End of the durable bytes from the range's start, recorded ones only. */

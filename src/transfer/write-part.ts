@@ -10,6 +10,7 @@ import { requireResident } from "../domain/residency.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
 import type { TransferAccess } from "./transfer-access.ts";
+import { TransferMeter } from "./transfer-meter.ts";
 
 /** One whole part of an upload. */
 export interface WritePartRequest {
@@ -48,6 +49,8 @@ export async function writePart(
   const crc32 = assertPart(request, { namespace, partsMax: access.limits.partsMax });
   const { instance, limits, uploads } = access;
   const { length: lengthBytes } = bytes;
+  const meter = new TransferMeter(namespace.name, { takenBytes: 0, durableBytes: 0 });
+  meter.note({ takenBytes: lengthBytes, durableBytes: 0 });
   const granted = await withDatabase(access, () =>
     uploads.writers.beginPart(
       namespace.name,
@@ -66,6 +69,7 @@ export async function writePart(
   const etag = await sendPart(access, { upload, epoch, partNumber, crc32, bytes });
   const part = { partNumber, lengthBytes, crc32, etag };
   await withDatabase(access, () => uploads.writers.recordParts(uploadId, epoch, [part], { isLast: true }));
+  meter.note({ takenBytes: lengthBytes, durableBytes: lengthBytes });
   return { range, crc32, wasDurable: false };
 }
 

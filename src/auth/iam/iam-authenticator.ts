@@ -61,7 +61,7 @@ export interface IamAuthenticator {
  */
 export function startIamAuthenticator(options: IamOptions): IamAuthenticator {
   const { now = Date.now, calls = STS_CALL_LIMITS, breaker: breakerLimits = STS_BREAKER_LIMITS } = options;
-  const tokens = new VerifiedTokens<Verified>({ now });
+  const tokens = new VerifiedTokens<Verified>({ name: "iam_tokens", now });
   const visits = new VisitorLimits("questions to AWS STS", calls);
   const breakers = new StsBreakers(breakerLimits);
   const ask = async (signed: SignedIdentity): Promise<StsAnswer> => {

@@ -43,6 +43,7 @@ export function startOidcAuthenticator(options: OidcOptions): OidcAuthenticator 
   }
   for (const { keys } of issuers.values()) keys.start();
   const tokens = new VerifiedTokens<VerifiedToken>({
+    name: "oidc_tokens",
     now,
     isCurrent: ({ issuer, keyState }) => issuer.keys.isCurrent(keyState),
   });

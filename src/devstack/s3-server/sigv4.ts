@@ -5,7 +5,7 @@ import type { RequestTarget } from "./request-target.ts";
 import { S3Error } from "./s3-error.ts";
 
 /*
- * AWS Signature Version 4 for S3, and for the STS of tests, from the server's side: by Authorization header or by presigned query.
+ * AWS Signature Version 4 for S3, and for other services of tests, from the server's side: by Authorization header or by presigned query.
  * Order of refusals: malformed, unknown key, wrong scope, wrong time, unsigned x-amz-* headers, wrong signature, wrong region.
  */
 
@@ -18,7 +18,7 @@ export interface SigningAuthority {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   /** The service that requests are signed for; "s3" when left out. */
-  readonly service?: "s3" | "sts" | "xray";
+  readonly service?: keyof typeof PRESIGNED_PAYLOADS;
   /** Whether the server has an endpoint for the region. */
   readonly servesRegion: (region: string) => boolean;
   /** The server's own region, which requests without a bucket are told. */
@@ -134,9 +134,15 @@ function readHeaderClaim(request: IncomingMessage): Claim {
 
 /** S3 alone leaves the payload of a presigned request unsigned; other services sign that it is empty. */
 const EMPTY_PAYLOAD = createHash("sha256").digest("hex");
-const PRESIGNED_PAYLOADS = { s3: "UNSIGNED-PAYLOAD", sts: EMPTY_PAYLOAD, xray: EMPTY_PAYLOAD } as const;
+const PRESIGNED_PAYLOADS = {
+  s3: "UNSIGNED-PAYLOAD",
+  sts: EMPTY_PAYLOAD,
+  xray: EMPTY_PAYLOAD,
+  logs: EMPTY_PAYLOAD,
+  "rds-db": EMPTY_PAYLOAD,
+} as const;
 
-function readQueryClaim(query: ReadonlyMap<string, string>, service: "s3" | "sts" | "xray"): Claim {
+function readQueryClaim(query: ReadonlyMap<string, string>, service: keyof typeof PRESIGNED_PAYLOADS): Claim {
   const algorithm = query.get("X-Amz-Algorithm");
   if (algorithm === undefined) throw new S3Error("AccessDenied", "Access Denied");
   const credential = query.get("X-Amz-Credential");

@@ -2,6 +2,7 @@
 export const JOBS = {
   "number-journal": "Gives new entries of the journal their numbers; a run is a minute of looks.",
   "publish-audit-log": "Publishes the numbered entries in the audit log; a run is a minute of looks.",
+  "measure-lags": "Measures how far the service is behind, for its metrics; a run is ten minutes of looks.",
   "make-partitions": "Makes the journal's partitions of the coming months, and drops those that are not kept any more.",
   "forget-requests": "Forgets request ids, links, upload tokens and marks of commits whose time is over.",
   "sweep-uploads": "Ends uploads that expired or got stuck in their commit, and removes their bytes.",

@@ -1,3 +1,4 @@
+import type { SpanPlace } from "../trace-parent.ts";
 import type { EventKind, EventType } from "./event-type.ts";
 
 /** One change as it is told to those who may see it. */
@@ -17,6 +18,8 @@ export interface JournalEvent {
   path: string;
   /** Where a moved file was, or what a copy was made of; empty otherwise. */
   sourcePath: string;
+  /** The call that made the change, where its span is recorded; it is told to nobody outside of the service. */
+  cause?: SpanPlace;
 }
 
 /** A place in a feed: behind the event of that number. */

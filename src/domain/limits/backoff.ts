@@ -27,7 +27,12 @@ export function toBackoffDelayMs(
 export async function withBackoff<T>(
   policy: BackoffPolicy,
   attempt: () => Promise<T>,
-  options: { isRetryable: (error: unknown) => boolean; signal?: AbortSignal | undefined },
+  options: {
+    isRetryable: (error: unknown) => boolean;
+    /** Hears of each failure that another try follows. */
+    onRetry?: (error: unknown) => void;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<T> {
   const endsAt = performance.now() + policy.timeMaxMs;
   for (let failures = 1; ; failures++) {
@@ -38,6 +43,7 @@ export async function withBackoff<T>(
       const isLast = failures >= policy.triesMax || performance.now() + delayMs > endsAt;
       if (isLast || !options.isRetryable(error)) throw error;
       options.signal?.throwIfAborted();
+      options.onRetry?.(error);
       await wait(delayMs, options.signal);
     }
   }

@@ -1,3 +1,5 @@
+import type { SpanPlace } from "../trace-parent.ts";
+
 /** An event as it is sent. */
 export interface Delivery {
   /** The same however often it is sent. */
@@ -10,6 +12,8 @@ export interface Delivery {
   readonly json: string;
   /** The same without what may be long: it names the event, and says where the whole one is. */
   readonly briefJson: string;
+  /** The call that made the change, where its span is recorded. */
+  readonly cause?: SpanPlace | undefined;
 }
 
 /** Why an event was not delivered. */

@@ -5,6 +5,7 @@ import type { DeliveryLease } from "../../domain/subscriptions/delivery-leases.t
 import { DELIVERY_PACE } from "../../domain/subscriptions/judge-failure.ts";
 import { SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import { FakeSubscriptions } from "../../testing/fakes/fake-subscriptions.ts";
+import { useCollectedMetrics } from "../../testing/rigs/collected-metrics.ts";
 import { nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { deliverEvents, type FollowedPlace } from "./deliver-events.ts";
@@ -103,6 +104,23 @@ function createRig({ eventsMax = 3, batchMax = 1 }: { eventsMax?: number; batchM
 }
 
 describe("deliverEvents", () => {
+  const metrics = useCollectedMetrics();
+
+  it("counts what it delivers, what fails and is tried again, and what is set aside", async () => {
+    const rig = createRig();
+    await rig.create();
+    rig.answer = ([sequence]) => (sequence === 2 ? failed(STATUS_500) : failed(undefined, 1));
+    await rig.runFor(2 * DAY_MS, { everyMs: HOUR_MS });
+    expect((await rig.get()).cursor.sequence).to.equal(3);
+    const tries = rig.sent.filter((sequence) => sequence === 2).length;
+    const labels = (outcome: string) => ({ "sluice.receiver": "webhook", "sluice.outcome": outcome });
+    expect(await metrics.read("sluice.deliveries")).to.have.deep.members([
+      [2, labels("delivered")],
+      [tries - 1, labels("failed")],
+      [1, labels("dead")],
+    ]);
+  });
+
   it("sends events in order, and moves the cursor behind each that is confirmed", async () => {
     const rig = createRig();
     await rig.create();

@@ -1,8 +1,10 @@
 import { DomainError } from "../../domain/errors.ts";
-import type { Delivery, DeliveryFailure, EventSender } from "../../domain/subscriptions/delivery.ts";
+import type { Delivery, DeliveryFailure, DeliveryResult, EventSender } from "../../domain/subscriptions/delivery.ts";
 import type { DeliveryLease, DeliveryLeases, WantedLetter } from "../../domain/subscriptions/delivery-leases.ts";
 import { type DeliveryPace, judgeFailure } from "../../domain/subscriptions/judge-failure.ts";
-import { type Failing, SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
+import { type Failing, type Receiver, SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
+import { recordMetric } from "../../telemetry/metrics.ts";
+import { inRootSpan, type RootSpanOptions } from "../../telemetry/root-span.ts";
 import { gatherReady } from "./gather-ready.ts";
 
 /** What a subscription follows: an event, or how far there is none. */
@@ -81,6 +83,9 @@ export async function deliverEvents(
   await access.leases.leave(lease, { dueAfterMs });
 }
 
+/** What metrics call the kinds of receivers. */
+const RECEIVERS = { webhook: "webhook", "event-bus": "event_bus" } as const satisfies Record<Receiver["kind"], string>;
+
 class Turn {
   readonly #access: DeliveryAccess;
   readonly #lease: DeliveryLease;
@@ -111,8 +116,9 @@ class Turn {
     for (const letter of await leases.listWanted(this.#lease, { limit: WANTED_MAX })) {
       ending.throwIfAborted();
       const delivery = await find(this.#lease, letter);
-      const failure = delivery && (await this.#sender.send([delivery], { signal: this.#signal })).failure;
+      const failure = delivery && (await this.#send([delivery])).failure;
       if (failure !== undefined && failure.kind !== "event") return await this.#fail(failure);
+      if (failure !== undefined) this.#count("dead");
       if (!(await leases.settle(this.#lease, letter, { problem: failure?.problem }))) return LOST;
     }
     return undefined;
@@ -125,7 +131,7 @@ class Turn {
       this.#signal.throwIfAborted();
       // It may have waited for the event for long. One read by a key is little beside a request.
       if (!(await this.#access.leases.holds(this.#lease))) return LOST;
-      const { delivered, failure } = await this.#sender.send(waiting, { signal: this.#signal });
+      const { delivered, failure } = await this.#send(waiting);
       const last = waiting[delivered - 1];
       if (last !== undefined && !(await this.#advance(last.sequence))) return LOST;
       waiting = waiting.slice(delivered);
@@ -142,6 +148,24 @@ class Turn {
     if (isEnded) this.#warn({ reason, problem }, "a subscription has ended; UpdateSubscription makes it active again");
   }
 
+  async #send(deliveries: readonly Delivery[]): Promise<DeliveryResult> {
+    const { namespace, subscriptionId, receiver } = this.#lease.subscription;
+    const span: RootSpanOptions<DeliveryResult> = {
+      attributes: { "sluice.namespace": namespace, "sluice.subscription_id": subscriptionId },
+      causes: deliveries.flatMap(({ cause }) => cause ?? []),
+      failureOf: ({ failure }) => failure?.kind,
+    };
+    const send = () => this.#sender.send(deliveries, { signal: this.#signal });
+    const result = await inRootSpan(`deliver ${RECEIVERS[receiver.kind]}`, span, send);
+    if (result.delivered > 0) this.#count("delivered", result.delivered);
+    return result;
+  }
+
+  #count(outcome: "delivered" | "failed" | "dead", deliveries = 1): void {
+    const receiver = RECEIVERS[this.#lease.subscription.receiver.kind];
+    recordMetric("sluice.deliveries", deliveries, { "sluice.receiver": receiver, "sluice.outcome": outcome });
+  }
+
   async #advance(sequence: number): Promise<boolean> {
     this.#failing = undefined;
     return await this.#access.leases.advance(this.#lease, sequence);
@@ -154,12 +178,14 @@ class Turn {
     const before = this.#failing;
     const now = this.#lease.takenTime;
     const verdict = judgeFailure(failure, { before, now, pace, random });
+    const isDead = verdict.kind === "dead-letter" && delivery !== undefined;
+    this.#count(isDead ? "dead" : "failed");
     if (verdict.kind === "end") {
       await this.end(verdict.reason, problem);
       return FAILED;
     }
     this.#tell(problem, { before, now });
-    if (verdict.kind === "dead-letter" && delivery !== undefined) {
+    if (isDead) {
       const { eventId, sequence } = delivery;
       if (await leases.setAside(this.#lease, { eventId, sequence, problem }))
         this.#warn({ eventId, problem }, "a receiver does not take an event, which is now a dead letter");

@@ -7,6 +7,7 @@ import { assertEtag } from "../../domain/files/file-etag.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { fileRetained } from "../../domain/files/file-retention.ts";
 import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
 import { CHANGED_FILES, type EnteredRows, enterDeed } from "../rows/journal-rows.ts";
@@ -99,6 +100,13 @@ export function selectDue(namespace: string, { after, limit }: { after: string; 
     SELECT f.file_id, ${dueTime} AS due_time, f.purge_state IS NOT NULL AS is_marked FROM file f
     WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
     ORDER BY ${dueTime}, f.file_id LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
+}
+
+/** When the file of a namespace was due that has waited longest, as `due_time`; no row where none is due. */
+export function oldestDue(namespace: SqlFragment): SqlFragment {
+  return sql.fragment`
+    SELECT ${dueTime} AS due_time FROM file f
+    WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() ORDER BY ${dueTime} LIMIT 1`;
 }
 
 const dueRow = fileRow.extend({ due: z.string() });

@@ -19,6 +19,8 @@ const stretchRow = z.object({
   generation: z.int().nullable(),
   path: z.string().nullable(),
   source_path: z.string().nullable(),
+  trace_id: z.string().nullable(),
+  span_id: z.string().nullable(),
 });
 
 /** EventLog in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
@@ -30,7 +32,7 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
   ): Promise<EventStretch> => {
     const rows = await pool.any(sql.type(stretchRow)`
       SELECT n.sequence, n.entry_time, n.namespace, e.entry_id, e.action, e.resource_kind, e.resource_id, e.generation,
-        p.path, p.source_path
+        e.trace_id, e.span_id, p.path, p.source_path
       FROM (
         SELECT n.sequence, n.namespace, n.entry_time, n.entry_id FROM journal_number n
         WHERE ${scanned} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
@@ -79,6 +81,7 @@ function toEvents(row: z.infer<typeof stretchRow>): JournalEvent[] {
       generation: row.generation ?? undefined,
       path: row.path ?? "",
       sourcePath: row.source_path ?? "",
+      ...(row.trace_id !== null && row.span_id !== null && { cause: { traceId: row.trace_id, spanId: row.span_id } }),
     },
   ];
 }

@@ -10,7 +10,7 @@ import { createLinkRepository } from "../links/link-repository.ts";
 import { createNamespaceRepository } from "../namespace-repository.ts";
 import { createDatabasePools, type DatabasePools } from "../pool/pool.ts";
 import { createErasureRepository } from "../privacy/erasures.ts";
-import { validateMigrations } from "../schema/migrate.ts";
+import { migrate, validateMigrations } from "../schema/migrate.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { createCommitMarks } from "./commit-marks.ts";
 import { createJournal } from "./journal.ts";
@@ -60,7 +60,7 @@ describe("the rights and the life of the journal's entries", () => {
     let service: Client;
     beforeEach(async () => {
       await owner.query(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'p'`);
-      await owner.query("SELECT grant_to_service($1)", [ROLE]);
+      await migrate({ url: database.url, serviceRole: ROLE });
       const url = new URL(database.url);
       url.username = ROLE;
       url.password = "p";

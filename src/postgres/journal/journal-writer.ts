@@ -18,13 +18,13 @@ export function createJournalWriter(pool: CommonQueryMethods, limits: Partial<Bo
       await pool.query(sql.unsafe`
         WITH given AS MATERIALIZED (
           SELECT journal_entry_id() AS entry_id, g.* FROM json_to_recordset(${JSON.stringify(entries.map(toRow))}::json) AS g (
-            namespace text, action text, outcome text, kind text, id uuid, generation bigint, token_kind text, token_id uuid, request_id uuid, trace_id text,
+            namespace text, action text, outcome text, kind text, id uuid, generation bigint, token_kind text, token_id uuid, request_id uuid, trace_id text, span_id text,
             first_time timestamptz, times bigint, actor text, session text, address text, path text, data_subject text
           )
         ), entered AS (
           INSERT INTO journal_entry (entry_id, namespace, action, outcome, resource_kind, resource_id, generation, token_kind,
-            token_id, request_id, trace_id, first_time, times)
-          SELECT entry_id, namespace, action, outcome, kind, id, generation, token_kind, token_id, request_id, trace_id, first_time, times
+            token_id, request_id, trace_id, span_id, first_time, times)
+          SELECT entry_id, namespace, action, outcome, kind, id, generation, token_kind, token_id, request_id, trace_id, span_id, first_time, times
           FROM given
         )
         INSERT INTO journal_personal (entry_id, entry_time, namespace, actor, session, address, path, data_subject)
@@ -46,6 +46,7 @@ function toRow({ actor, resource, ...entry }: NewEntry): Record<string, string |
     token_id: actor.tokenId,
     request_id: actor.requestId,
     trace_id: actor.traceId,
+    span_id: actor.spanId,
     first_time: entry.time.toISOString(),
     times: entry.times,
     actor: toText(actor.principal),

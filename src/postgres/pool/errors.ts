@@ -107,7 +107,9 @@ function hasConstraint(error: unknown): boolean {
 }
 
 function loginRefused(cause: unknown): DomainError {
-  const message = "the metadata database refuses the login; check user, password and database name of its URL";
+  const message =
+    "the metadata database refuses the login; check user, password and database name of its URL, and with " +
+    "SLUICE_DATABASE_AUTH=rds-iam that the user has rds_iam and the service's role rds-db:connect";
   return new DomainError("unavailable", message, {
     reason: "DATABASE_UNAVAILABLE",
     retryAfterMs: RETRY_AFTER_MS,

@@ -16,8 +16,10 @@ const QUERY_TEXT_MAX_CHARACTERS = 2000;
 const CHANGES = /\b(INSERT) INTO ([a-z_]+)|\b(UPDATE) ([a-z_]+)|\b(DELETE) FROM ([a-z_]+)/;
 const READS = /\b(?:FROM|JOIN) ([a-z_]+)\b(?!\()/;
 
-/** Measures each statement, and makes a span of it where its trace is recorded. */
-export function observeQueries(): Interceptor {
+/** Measures each statement of a pool and each wait for a connection, and makes a span of a statement where its trace is recorded. */
+export function observeQueries(poolName: string): Interceptor {
+  /** When the waits began. Slonik tells the begin and the end of one wait by the same object. */
+  const waiting = new WeakMap<object, number>();
   const running = new Map<string, { span: Span | undefined; begun: number; operation: string; table: string }>();
   const end = (queryId: string, error?: unknown) => {
     const known = running.get(queryId);
@@ -36,6 +38,18 @@ export function observeQueries(): Interceptor {
   };
   return {
     name: "observe-queries",
+    beforePoolConnection: (wait) => {
+      if (isMeasured()) waiting.set(wait, performance.now());
+      return null;
+    },
+    afterPoolConnection: (wait) => {
+      const begun = waiting.get(wait);
+      if (begun !== undefined) {
+        const labels = { "db.client.connection.pool.name": poolName };
+        recordMetric("db.client.connection.wait_time", (performance.now() - begun) / 1000, labels);
+      }
+      return null;
+    },
     beforeQueryExecution: ({ queryId }, { sql }) => {
       if (!isMeasured() && !isTraced()) return null;
       const { operation, table } = describe(sql);

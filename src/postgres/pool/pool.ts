@@ -12,6 +12,7 @@ import { observeMetric } from "../../telemetry/metrics.ts";
 import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
 import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
 import { observeQueries } from "./observe-queries.ts";
+import { createRdsPassword } from "./rds-password.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
 import { hearClientErrors } from "./unheard-errors.ts";
 import { keepRowsYoung } from "./young-rows.ts";
@@ -50,8 +51,8 @@ export interface PoolOptions {
   /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */
   url: string;
   tls?: DatabaseTls | undefined;
-  /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); the URL's password when left out. */
-  password?: () => Promise<string>;
+  /** Region of RDS, which then issues a token for each new connection; the URL's password is used when left out. */
+  iamRegion?: string | undefined;
   limits?: Partial<PoolLimits>;
 }
 
@@ -67,15 +68,16 @@ const END_TIMEOUT_MS = 5_000;
  * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached now. End it with `pool.end()`.
  */
 export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
+  const { url, iamRegion } = options;
   const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
   keepRowsYoung();
   hearClientErrors();
   try {
-    const pool = await createPool(options.url, {
+    const pool = await createPool(url, {
       poolName: name,
-      ...(options.password !== undefined && { password: options.password }),
+      ...(iamRegion !== undefined && { password: createRdsPassword({ url, region: iamRegion }) }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation, observeQueries()],
+      interceptors: [rowValidation, observeQueries(name)],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
@@ -158,7 +160,7 @@ const clockRow = z.object({ now: z.date() });
 /** Opens the pools; `replica` absent means the same server. A replica that is away keeps nobody from starting. */
 export async function createDatabasePools(
   options: PoolOptions & {
-    replica?: Pick<PoolOptions, "url" | "tls"> | undefined;
+    replica?: Pick<PoolOptions, "url" | "tls" | "iamRegion"> | undefined;
     /** Hears when the replica fails, and when it answers again. */
     onReplicaChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
   },

@@ -33,6 +33,8 @@ export interface EnteredActor {
   tokenId?: SqlFragment;
   /** Left out for none. */
   traceId?: SqlFragment;
+  /** Left out for none. */
+  spanId?: SqlFragment;
   requestId: SqlFragment;
 }
 
@@ -48,10 +50,10 @@ export function enterRows(actor: EnteredActor, rows: EnteredRows): SqlFragment {
   const { generation = sql.fragment`NULL::bigint`, path = none, sourcePath = none, dataSubject = none } = rows;
   return sql.fragment`
     entered AS (
-      INSERT INTO journal_entry (namespace, action, outcome, resource_kind, resource_id, generation, token_kind, token_id, request_id, trace_id)
+      INSERT INTO journal_entry (namespace, action, outcome, resource_kind, resource_id, generation, token_kind, token_id, request_id, trace_id, span_id)
       SELECT ${namespace}, ${actor.action}, 'done', ${kind}, ${id}, ${generation}, ${actor.tokenKind},
         ${actor.tokenId ?? sql.fragment`NULL::uuid`}, ${actor.requestId},
-        ${actor.traceId ?? sql.fragment`NULL`}
+        ${actor.traceId ?? sql.fragment`NULL`}, ${actor.spanId ?? sql.fragment`NULL`}
       FROM ${from} WHERE ${where}
       RETURNING entry_id AS entered_id, entry_time AS entered_time, resource_id AS entered_resource
     ), entered_personal AS (
@@ -74,6 +76,7 @@ export function enterDeed({ action, actor }: Deed, rows: EnteredRows): SqlFragme
       tokenId: sql.fragment`${actor.tokenId ?? null}::uuid`,
       requestId: sql.fragment`${actor.requestId ?? null}::uuid`,
       traceId: sql.fragment`${actor.traceId ?? null}`,
+      spanId: sql.fragment`${actor.spanId ?? null}`,
     },
     rows,
   );

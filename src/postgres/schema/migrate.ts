@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
-import { Client, type ClientBase } from "pg";
+import { Client, type ClientBase, escapeIdentifier } from "pg";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
 import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
+import { createRdsPassword } from "../pool/rds-password.ts";
 import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
 import {
   type AppliedMigration,
@@ -18,10 +19,12 @@ export interface MigrateOptions {
   /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. */
   url: string;
   tls?: DatabaseTls | undefined;
-  /** Asked for once, for passwords that expire; the URL's password when left out. */
-  password?: () => Promise<string>;
+  /** Region of RDS, which then issues a token for the login; the URL's password is used when left out. */
+  iamRegion?: string | undefined;
   /** Folder of the SQL files; ours when absent. */
   directory?: string;
+  /** A role that gets the rights of the service, and none of the owner. It is made where it is missing, without a password. */
+  serviceRole?: string | undefined;
 }
 
 const OWN_DIRECTORY = fileURLToPath(new URL("../../../migrations/", import.meta.url));
@@ -50,6 +53,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     }
     const pending = findPending(files, history);
     for (const file of pending) await apply(client, file);
+    if (options.serviceRole !== undefined) await grantTo(client, options.serviceRole);
     return { applied: pending.map((file) => file.script) };
   });
 }
@@ -68,8 +72,7 @@ export async function validateMigrations(options: MigrateOptions): Promise<{ pen
 
 async function withClient<T>(options: MigrateOptions, work: (client: ClientBase) => Promise<T>): Promise<T> {
   const client = new Client({
-    connectionString: options.url,
-    ...(options.password !== undefined && { password: options.password }),
+    connectionString: await toLoginUrl(options),
     // Without this, the environment's PGSSLMODE would decide.
     ssl: options.tls === undefined ? false : toTlsOptions(options.tls),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -93,6 +96,14 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   }
 }
 
+/** The URL with a password. pg forgets a function that makes one when it has a URL as well. */
+async function toLoginUrl({ url, iamRegion }: MigrateOptions): Promise<string> {
+  if (iamRegion === undefined) return url;
+  const login = new URL(url);
+  login.password = encodeURIComponent(await createRdsPassword({ url, region: iamRegion })());
+  return login.href;
+}
+
 /** Paths and words are Unicode; the encoding of a database cannot be changed later. */
 async function assertUtf8(client: ClientBase): Promise<void> {
   const { rows } = await client.query("SHOW server_encoding");
@@ -100,6 +111,16 @@ async function assertUtf8(client: ClientBase): Promise<void> {
   if (encoding === "UTF8") return;
   const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
   throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
+}
+
+/** On RDS and Aurora, where there is the role rds_iam, the service's role logs in by tokens of IAM. */
+async function grantTo(client: ClientBase, role: string): Promise<void> {
+  const name = escapeIdentifier(role);
+  const { rows } = await client.query("SELECT rolname FROM pg_roles WHERE rolname IN ($1, 'rds_iam')", [role]);
+  const roles = rows.map(({ rolname }) => rolname);
+  if (!roles.includes(role)) await client.query(`CREATE ROLE ${name} LOGIN`);
+  if (roles.includes("rds_iam")) await client.query(`GRANT rds_iam TO ${name}`);
+  await client.query("SELECT grant_to_service($1)", [role]);
 }
 
 async function assertEmpty(client: ClientBase): Promise<void> {

@@ -3,7 +3,9 @@ import { z } from "zod";
 import { type Actor, SERVICE_ACTOR } from "../../domain/deed.ts";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { sizeMismatch } from "../../domain/repository-refusals.ts";
+import type { Upload } from "../../domain/uploads/upload.ts";
 import type { CommitOptions, CommitOutcome } from "../../domain/uploads/upload-commits.ts";
+import { recordMetric } from "../../telemetry/metrics.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
@@ -33,6 +35,7 @@ export async function commitUpload(
       if (violates(error, "file_live_path") && attempt < ATTEMPTS_MAX) return undefined;
       throw error;
     });
+    if (outcome?.kind === "committed") countCommitted(outcome.upload);
     if (outcome !== undefined) return outcome;
     const states = options.object === undefined ? (["assembled", "committed"] as const) : READY_STATES;
     const row = await assertUpload(pool, uploadId, { states, epoch: options.epoch });
@@ -46,6 +49,10 @@ export async function commitUpload(
 }
 
 const READY_STATES = ["assembled", "open", "committed"] as const;
+
+function countCommitted({ namespace, file }: Upload): void {
+  recordMetric("sluice.upload.committed", file?.sizeBytes ?? 0, { "sluice.namespace": namespace });
+}
 
 async function commitLocked(pool: DatabasePool, uploadId: string, options: CommitOptions) {
   return await pool.transaction(async (transaction) => {
@@ -171,6 +178,7 @@ const COMMITTER: EnteredActor = {
   tokenId: sql.fragment`nullif(${committer("tokenId")}, '')::uuid`,
   requestId: sql.fragment`nullif(${committer("requestId")}, '')::uuid`,
   traceId: sql.fragment`nullif(${committer("traceId")}, '')`,
+  spanId: sql.fragment`nullif(${committer("spanId")}, '')`,
 };
 
 const COMMITTED_FILE: EnteredRows = {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { DomainError } from "../../domain/errors.ts";
 import type { EventCursor, EventLog, EventStretch, JournalEvent } from "../../domain/journal/event-log.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
@@ -86,6 +87,8 @@ export class EventFeed {
   /** How far the poll has come, and in which feed; undefined while nobody watches. */
   #tail: EventCursor | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Runs its argument outside of all calls: a look is for all who watch, and not for the one who came first. */
+  readonly #outside = AsyncLocalStorage.snapshot();
   #isPolling = false;
 
   constructor(deps: { log: EventLog; backoff: BackoffPolicy; limits: FeedLimits }) {
@@ -205,7 +208,7 @@ export class EventFeed {
   #schedule(waitMs: number): void {
     if (this.#isPolling || this.#draining.signal.aborted || this.#watched.size === 0) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#poll(), waitMs);
+    this.#timer = setTimeout(() => void this.#outside(() => this.#poll()), waitMs);
   }
 
   /** Never rejects. */

@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
@@ -11,16 +11,27 @@ export interface ReceivedSpan {
   kind: number;
   status: { code?: number };
   attributes: Record<string, unknown>;
+  links: { traceId: string; spanId: string }[];
 }
 
-/** Takes traces and metrics as a collector does, as JSON. */
+/** A line of the log as OTLP's JSON has it, with its attributes by name. */
+export interface ReceivedLine {
+  severityNumber: number;
+  body: string;
+  traceId: string;
+  spanId: string;
+  attributes: Record<string, unknown>;
+}
+
+/** Takes traces, metrics and lines of the log as a collector does, as JSON. */
 export interface OtlpReceiver {
   url: string;
   spans: ReceivedSpan[];
   /** The metrics that came by their names, each with the names of its labels. */
   metrics: Map<string, Set<string>>;
-  /** The Authorization headers of requests in protobuf, which is not read here. */
-  authorizations: (string | undefined)[];
+  lines: ReceivedLine[];
+  /** The headers of requests in protobuf, which is not read here. */
+  signed: IncomingHttpHeaders[];
   close(): Promise<void>;
 }
 
@@ -33,16 +44,18 @@ interface Attribute {
 export async function openOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const metrics: OtlpReceiver["metrics"] = new Map();
-  const authorizations: OtlpReceiver["authorizations"] = [];
+  const lines: ReceivedLine[] = [];
+  const signed: OtlpReceiver["signed"] = [];
   const server = createServer(async (request, response) => {
     const bytes = await buffer(request);
     if (request.headers["content-type"] !== "application/json") {
-      authorizations.push(request.headers.authorization);
+      signed.push(request.headers);
       response.end();
       return;
     }
     const body = JSON.parse(bytes.toString());
     if (request.url?.endsWith("/v1/traces")) spans.push(...toSpans(body));
+    if (request.url?.endsWith("/v1/logs")) lines.push(...toLines(body));
     if (request.url?.endsWith("/v1/metrics")) noteMetrics(body, metrics);
     response.setHeader("content-type", "application/json").end("{}");
   });
@@ -52,7 +65,8 @@ export async function openOtlpReceiver(): Promise<OtlpReceiver> {
     url: `http://127.0.0.1:${port}`,
     spans,
     metrics,
-    authorizations,
+    lines,
+    signed,
     close: () => new Promise((resolve) => server.closeAllConnections() ?? server.close(() => resolve())),
   };
 }
@@ -70,21 +84,46 @@ function noteMetrics({ resourceMetrics }: any, noted: OtlpReceiver["metrics"]): 
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON of another's protocol
-function toSpans({ resourceSpans }: any): ReceivedSpan[] {
-  return resourceSpans.flatMap(({ scopeSpans }: { scopeSpans: { spans: RawSpan[] }[] }) =>
-    scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ attributes, parentSpanId = "", status = {}, ...span }) => ({
-        ...span,
-        parentSpanId,
-        status,
-        attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]])),
+function toLines({ resourceLogs }: any): ReceivedLine[] {
+  return resourceLogs.flatMap(({ scopeLogs }: { scopeLogs: { logRecords: RawLine[] }[] }) =>
+    scopeLogs.flatMap(({ logRecords }) =>
+      logRecords.map(({ body, attributes, traceId = "", spanId = "", ...line }) => ({
+        ...line,
+        ...{ traceId, spanId, body: body.stringValue, attributes: byName(attributes) },
       })),
     ),
   );
 }
 
-type RawSpan = Omit<ReceivedSpan, "attributes" | "parentSpanId" | "status"> & {
+type RawLine = Omit<ReceivedLine, "attributes" | "body" | "traceId" | "spanId"> & {
+  body: { stringValue: string };
+  attributes: Attribute[];
+  traceId?: string;
+  spanId?: string;
+};
+
+function byName(attributes: readonly Attribute[]): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the JSON of another's protocol
+function toSpans({ resourceSpans }: any): ReceivedSpan[] {
+  return resourceSpans.flatMap(({ scopeSpans }: { scopeSpans: { spans: RawSpan[] }[] }) =>
+    scopeSpans.flatMap(({ spans }) =>
+      spans.map(({ attributes, parentSpanId = "", status = {}, links = [], ...span }) => ({
+        ...span,
+        parentSpanId,
+        status,
+        links: links.map(({ traceId, spanId }) => ({ traceId, spanId })),
+        attributes: byName(attributes),
+      })),
+    ),
+  );
+}
+
+type RawSpan = Omit<ReceivedSpan, "attributes" | "links" | "parentSpanId" | "status"> & {
   attributes: Attribute[];
   parentSpanId?: string;
+  links?: ReceivedSpan["links"];
   status?: { code?: number };
 };

