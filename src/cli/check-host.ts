@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { type Config, ConfigError } from "../config/config.ts";
 import { readTlsFiles } from "../config/tls-files.ts";
-import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { type Finding, findErrorCode, problem, warning, well } from "./finding.ts";
 import { formatBytes } from "./human-units.ts";
 
 /** Memory that a worker needs beside its share of the budget, in bytes: code, heap and buffers of sockets. */
@@ -69,8 +69,8 @@ async function checkTls(paths: NonNullable<Config["tls"]>): Promise<Finding> {
     const { expiresAt } = await readTlsFiles(paths);
     const restMs = expiresAt.getTime() - Date.now();
     if (restMs <= 0) return problem("TLS", `the certificate ended at ${expiresAt.toISOString()}`, "renew it");
-    const notice = restMs < EXPIRY_NOTICE_MS ? ": renew it soon" : "";
-    return well("TLS", `the certificate is valid until ${expiresAt.toISOString()}${notice}`);
+    const message = `the certificate is valid until ${expiresAt.toISOString()}`;
+    return restMs < EXPIRY_NOTICE_MS ? warning("TLS", message, "renew it soon") : well("TLS", message);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return problem("TLS", error.problems.join("; "), "docs/operating.md says what TLS needs");

@@ -53,7 +53,8 @@ export async function withClient<T>(
   }
 }
 
-function readCa(path: string): Buffer {
+/** Reads the certificate that `--ca` names. Throws a `UsageError` that says why it cannot be read. */
+export function readCa(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

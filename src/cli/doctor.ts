@@ -4,8 +4,8 @@ import { checkClocks } from "./check-clocks.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkHost } from "./check-host.ts";
 import { checkStorage } from "./check-storage.ts";
-import { type Finding, problem, well } from "./finding.ts";
-import { printJson, printLine, type Terminal } from "./terminal.ts";
+import { type Finding, printFindings, problem, well } from "./finding.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * `sluice doctor`: checks everything that the service needs. It prints one line for each check, and for each problem a mend.
@@ -13,12 +13,7 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
  * configuration cannot be read, that is the only finding.
  */
 export async function runDoctor(terminal: Terminal, options: { json: boolean }): Promise<boolean> {
-  const findings = await examine(terminal.env);
-  for (const finding of findings) {
-    if (options.json) printJson(terminal, { ...finding });
-    else for (const line of toLines(finding)) printLine(terminal, line);
-  }
-  return findings.every((finding) => finding.isOk);
+  return printFindings(terminal, await examine(terminal.env), options);
 }
 
 async function examine(env: Terminal["env"]): Promise<Finding[]> {
@@ -41,9 +36,4 @@ async function examine(env: Terminal["env"]): Promise<Finding[]> {
     );
     return [...wrong, ...unknown];
   }
-}
-
-function toLines({ check, isOk, message, mend }: Finding): string[] {
-  if (isOk) return [`OK       ${check}: ${message}`];
-  return [`PROBLEM  ${check}: ${message}`, `         ${mend}`];
 }

@@ -450,6 +450,16 @@ describe("sluice", () => {
     expect(err).to.contain("is the service running");
   });
 
+  it("lets doctor --remote ask a service, and not the environment", async () => {
+    env.SLUICE_URL = "http://127.0.0.1:1";
+    const { code, out, ran } = await run("doctor", "--remote");
+    expect(ran).to.deep.equal([]);
+    expect(code).to.equal(1);
+    expect(out).to.equal(
+      "PROBLEM  service: http://127.0.0.1:1 does not answer (ECONNREFUSED)\n         docs/runbook.md#no-replica-ready\n",
+    );
+  });
+
   it("hands serve, migrate, doctor and reconcile to the server's side", async () => {
     expect(await run("serve")).to.deep.include({ code: 0, ran: ["serve"] });
     expect(await run("migrate")).to.deep.include({ code: 0, ran: ["migrate"] });

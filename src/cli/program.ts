@@ -20,6 +20,7 @@ const loadUpload = () => import("./upload-command.ts");
 const loadDownload = () => import("./download-command.ts");
 const loadFiles = () => import("./file-commands.ts");
 const loadLifecycle = () => import("./lifecycle-commands.ts");
+const loadRemoteDoctor = () => import("./remote-doctor.ts");
 const loadWatch = () => import("./watch-command.ts");
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
@@ -109,11 +110,14 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .description("bring the database's schema up to date; reads SLUICE_DATABASE_* alone")
     .option("--grant-to <role>", "let this role run the service; makes the role where it is missing")
     .action((options) => server.migrate(terminal, options));
-  program
-    .command("doctor")
+  withService(program.command("doctor"))
     .description("check the service's configuration and surroundings, and print how to mend each problem")
-    .option("--json", "print JSON", false)
-    .action(async (options) => setExitCode((await server.doctor(terminal, options)) ? EXIT.done : EXIT.failed));
+    .option("--remote", "ask the running service at --url instead, and name the sections of docs/runbook.md", false)
+    .option("--metrics <url>", "with --remote: the metrics page too, for instance http://127.0.0.1:9464/metrics")
+    .action(async ({ remote, ...options }) => {
+      const examine = remote ? (await loadRemoteDoctor()).runRemoteDoctor : server.doctor;
+      setExitCode((await examine(terminal, options)) ? EXIT.done : EXIT.failed);
+    });
   program
     .command("reconcile")
     .description("compare S3 with the database, print what differs, and repair what a row proves to be nobody's")

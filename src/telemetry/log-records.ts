@@ -1,4 +1,5 @@
 import { type Context, type Logger, logs, ROOT_CONTEXT, SeverityNumber, TraceFlags, trace } from "@opentelemetry/api";
+import type { SpanPlace } from "../domain/trace-parent.ts";
 import { SCOPE } from "./client-span.ts";
 
 /** What OpenTelemetry calls the levels of the log. */
@@ -16,6 +17,7 @@ interface LogLine {
   level: string;
   time: string;
   msg: string;
+  instance: string;
   traceId?: string;
   spanId?: string;
 }
@@ -30,18 +32,19 @@ export function openLogRecords(): void {
 /** Hands a line on, in the form in which it is written: whatever is cut out of the log has not been in it. */
 export function recordLine(line: string): void {
   if (records === undefined) return;
-  const { level, time, msg, ...attributes } = JSON.parse(line) as LogLine;
+  // Each attribute has its cost, and the resource says which process it is, as the context says which trace.
+  const { level, time, msg, instance: _, traceId, spanId, ...attributes } = JSON.parse(line) as LogLine;
+  const isInTrace = traceId !== undefined && spanId !== undefined;
   records.emit({
     timestamp: new Date(time),
     severityNumber: SEVERITIES[level] ?? SeverityNumber.UNSPECIFIED,
     severityText: level,
     body: msg,
-    attributes,
-    context: toContext(attributes),
+    attributes: isInTrace || traceId === undefined ? attributes : { ...attributes, traceId },
+    context: isInTrace ? toContext({ traceId, spanId }) : ROOT_CONTEXT,
   });
 }
 
-function toContext({ traceId, spanId }: Pick<LogLine, "traceId" | "spanId">): Context {
-  if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT;
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.NONE });
+function toContext(place: SpanPlace): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, { ...place, traceFlags: TraceFlags.NONE });
 }

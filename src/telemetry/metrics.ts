@@ -163,10 +163,12 @@ export const METRICS = {
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS;
-type Named<K extends MetricDescription["kind"]> = {
+/** The names of the metrics of a kind. */
+export type Named<K extends MetricDescription["kind"]> = {
   [N in MetricName]: (typeof METRICS)[N]["kind"] extends K ? N : never;
 }[MetricName];
-type Label<N extends MetricName> = (typeof METRICS)[N]["labels"][number];
+/** The labels of a metric. */
+export type Label<N extends MetricName> = (typeof METRICS)[N]["labels"][number];
 /** Values of a metric's labels; those that say nothing are left out. */
 export type Labels<N extends MetricName> = { readonly [L in Label<N>]?: string | undefined };
 

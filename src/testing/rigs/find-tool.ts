@@ -89,6 +89,13 @@ export const TOOLS = {
     install: "go build in src/testing/judges/tlog, as .ci/run does",
     askVersion: askGoProgram("golang.org/x/mod", "dep"),
   },
+  promtool: {
+    name: "promtool",
+    version: "0.316.0",
+    cached: "promtool-v0.316.0/bin",
+    install: "go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0",
+    askVersion: askGoProgram("github.com/prometheus/prometheus"),
+  },
   maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
   terraform: {
     name: "terraform",

@@ -36,6 +36,7 @@ const EVERY_ROOM = [
     "journal",
     "receivers",
     "telemetry",
+    "alarms",
     "aws",
     "client",
     "cli",
@@ -56,7 +57,7 @@ const COUNTED = "telemetry/metrics.ts";
 const BEGUN = "telemetry/root-span.ts";
 
 /** The rooms that run in the server's process. */
-const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["alarms", "client", "cli", "devstack", "processes"].includes(room));
 
 /**
  * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
@@ -261,6 +262,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "pino-pretty",
     ],
   },
+  // What is worth waking somebody, and what dashboards show, from one table for CloudWatch, Prometheus, Grafana and the doctor.
+  alarms: {
+    imports: ["telemetry/metrics.ts"],
+    // Grafana's library, a development dependency, knows the shape of its dashboards: only what writes `deploy/` loads it.
+    packages: ["@grafana/grafana-foundation-sdk", "node:fs", "node:path", "yaml"],
+  },
   // Numbers entries of the journal, and carries them to those who read it.
   journal: { imports: ["domain", COUNTED, BEGUN], packages: ["node:timers"], inner: { deliveries: [], log: [] } },
   // Sends events to those who receive them: webhooks, and buses of EventBridge.
@@ -296,8 +303,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       // Whoever verifies the audit log needs no service for it.
       ...["domain/log/fork.ts", "domain/log/signed-note.ts", "domain/log/log-store.ts"],
       ...["journal/log/verify-log.ts", "journal/log/verify-export.ts"],
-      // The doctor compares what is configured with what the database keeps.
-      "domain/namespaces/refusals.ts",
+      // The doctor compares what is configured with what the database keeps, and what a service tells with the alarms.
+      ...["domain/namespaces/refusals.ts", "alarms"],
     ],
     // Probes of storage speak in its port's terms.
     types: ["domain", "jobs"],
@@ -307,6 +314,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "commander",
         "node:crypto",
         "node:fs",
+        // The doctor asks probes of a service, whose authority may be a private one.
+        ...["node:http", "node:https"],
         "node:module",
         "node:net",
         "node:os",
