@@ -67,7 +67,7 @@ export interface AppOptions extends SharedWithWorkers {
 type BoundApi = Pick<
   ApiOptions,
   | ("uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit")
-  | ("privacy" | "markCommit" | "isNamespaceVisible")
+  | ("privacy" | "jobs" | "markCommit" | "isNamespaceVisible")
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -297,6 +297,7 @@ function createUnconnectedFunctions() {
     subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     privacy: refuseAll<ApiOptions["privacy"]>(),
+    jobs: refuseAll<ApiOptions["jobs"]>(),
     markCommit: async () => undefined,
     isNamespaceVisible: () => false,
     openLink: async () => refuse(),

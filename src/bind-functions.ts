@@ -14,6 +14,8 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { cancelOperation } from "./commands/operations/cancel-operation.ts";
+import { startCopy, startPurge } from "./commands/operations/start-operation.ts";
 import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
 import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
@@ -27,9 +29,10 @@ import { createUpload } from "./commands/uploads/create-upload.ts";
 import { createUploadToken, type UploadTokenAccess } from "./commands/uploads/create-upload-token.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
-import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import { isInScope, NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
 import type { Caller } from "./domain/caller.ts";
 import type { CommitPosition } from "./domain/commit-position.ts";
+import { OPERATION_LIMITS } from "./domain/jobs/operation.ts";
 import type { RecordEntry } from "./domain/journal/new-entry.ts";
 import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
@@ -49,8 +52,12 @@ import { getUsage } from "./queries/get-usage.ts";
 import { KeptFiles } from "./queries/kept-files.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
+import { listJobs } from "./queries/list-jobs.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { listNamespaces } from "./queries/list-namespaces.ts";
+import { findOperation, type OperationSight } from "./queries/operations/find-operation.ts";
+import { listOperations } from "./queries/operations/list-operations.ts";
+import { waitOperation } from "./queries/operations/wait-operation.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
@@ -64,6 +71,7 @@ import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
+import type { JobFunctions } from "./rpc/services/job-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import type { PrivacyFunctions } from "./rpc/services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
@@ -156,6 +164,7 @@ function bindAll(
     subscriptions: bindSubscriptions(service),
     audit: bindAudit(service, limiters),
     privacy: bindPrivacy(service, commands),
+    jobs: bindJobs(service, authority),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -242,6 +251,25 @@ function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunc
       getInclusionProof({ auditLog, namespaces: access.namespaces }, request, options),
     exportAudit: (request, options) => exportAudit(exporting, request, options),
     exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
+  };
+}
+
+function bindJobs(
+  { leases, operations, access: { namespaces } }: ConnectedService,
+  authority: Authority,
+): JobFunctions {
+  const seesAll: OperationSight["seesAll"] = (caller, namespace) =>
+    isInScope(authority.scopeOf(caller, namespace, ["admin"]), "");
+  const seeing = { operations, namespaces, seesAll };
+  const starting = { operations, namespaces, limits: OPERATION_LIMITS };
+  return {
+    listJobs: (request) => listJobs(leases, request),
+    startPurge: (request, options) => startPurge(starting, request, options),
+    startCopy: (request, options) => startCopy(starting, request, options),
+    getOperation: (request, options) => findOperation(seeing, request, options),
+    listOperations: (request, options) => listOperations(seeing, request, options),
+    waitOperation: (request, options) => waitOperation(seeing, request, options),
+    cancelOperation: (request, options) => cancelOperation(seeing, request, options),
   };
 }
 

@@ -9,9 +9,12 @@ import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-l
 import { connectDatabase } from "./connect-database.ts";
 import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
 import { createCheck, createStorageWatcher, createWatch } from "./connect-health.ts";
+import { connectOperations } from "./connect-operations.ts";
 import { createFiles, createPrivacy, createReadModels, toDatabaseJobs } from "./connect-repositories.ts";
 import type { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { JobLeases } from "./domain/jobs/job-leases.ts";
+import type { OperationRepository } from "./domain/jobs/operation-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
@@ -76,6 +79,9 @@ export interface ConnectedService {
   /** What is kept about people; from the primary, because they are to have all of it. */
   subjects: SubjectData;
   erasing: ErasureAccess;
+  /** Who runs which job. */
+  leases: JobLeases;
+  operations: OperationRepository;
   close(): Promise<void>;
 }
 
@@ -97,7 +103,7 @@ export async function connectService(
   const { pools, namespaces, directory } = await connectDatabase(config, options);
   const regions = new BucketRegions();
   const storage = openStorage(config, { ...options, regions, directory });
-  const objects = createObjectStore(storage.at);
+  const [objects, downloads] = [createObjectStore(storage.at), createObjectStore(storage.readAt)];
   const marks = createCommitMarks(pools.commands);
   const isTellingAwaited = config.database.replica !== undefined;
   const positions = new CommitPositions(marks, { siblings: options.siblings, isTellingAwaited });
@@ -110,6 +116,7 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
+  const { operations, job } = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
@@ -119,14 +126,12 @@ export async function connectService(
     files: files.primaryFiles,
     check,
     watchResidency,
+    operations: job,
     log,
     ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
   return {
-    access,
-    directory,
-    namespaces,
-    downloads: createObjectStore(storage.readAt),
+    ...{ access, directory, namespaces, downloads },
     storageNow: () => storage.connections.clock.now(),
     ...files,
     positions,
@@ -137,6 +142,7 @@ export async function connectService(
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     auditLog,
+    operations,
     ...privacy,
     watches: createWatches(config, access),
     close: async () => {

@@ -49,6 +49,7 @@ describe("the standard services", () => {
         "sluice.v1.EventService",
         "sluice.v1.AuditService",
         "sluice.v1.PrivacyService",
+        "sluice.v1.JobService",
         "sluice.v1.ConfigurationService",
       ]);
       const serving = Object.keys(statuses).filter((name) => statuses[name]?.status === Status.SERVING);
@@ -142,6 +143,7 @@ describe("the standard services", () => {
           "sluice.v1.EventService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",
+          "sluice.v1.JobService",
           "sluice.v1.NamespaceService",
           "sluice.v1.PrivacyService",
           "sluice.v1.UploadService",

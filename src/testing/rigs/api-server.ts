@@ -39,6 +39,7 @@ export interface ApiFunctions {
   subscriptions?: Partial<ApiOptions["subscriptions"]>;
   audit?: Partial<ApiOptions["audit"]>;
   privacy?: Partial<ApiOptions["privacy"]>;
+  jobs?: Partial<ApiOptions["jobs"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -70,6 +71,7 @@ export async function openApiServer(
     subscriptions: withDefects(functions.subscriptions),
     audit: withDefects(functions.audit),
     privacy: withDefects(functions.privacy),
+    jobs: withDefects(functions.jobs),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),
