@@ -347,8 +347,44 @@ CREATE TABLE job_lease (
   -- A holder that dies leaves it to pass.
   until_time timestamptz NOT NULL,
   -- Where the next run goes on, of a job that does its work in pieces; empty: at the beginning.
-  cursor text NOT NULL DEFAULT ''
+  cursor text NOT NULL DEFAULT '',
+  -- When the run under way began. Of a holder that died it stays, so that the next one can say so.
+  begin_time timestamptz,
+  -- The last run that has ended, and what went wrong in it; null until one has.
+  last_begin_time timestamptz,
+  last_end_time timestamptz,
+  last_outcome text CHECK (last_outcome IN ('done', 'incomplete', 'failed')),
+  last_problem text
 );
+
+-- Work that goes on after the call that has started it, step by step, on whichever replica has the lease of the job.
+CREATE TABLE operation (
+  namespace text COLLATE "C" NOT NULL,
+  operation_id uuid NOT NULL,
+  -- Who has started it, and by which request: the same request again is the same operation.
+  principal text COLLATE "C" NOT NULL,
+  request_id uuid NOT NULL,
+  content_sha256 bytea NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('purge', 'copy')),
+  -- The whole caller, whose right is asked for at each step; and what they want.
+  caller jsonb NOT NULL,
+  request jsonb NOT NULL,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  begin_time timestamptz,
+  cancel_time timestamptz,
+  end_time timestamptz,
+  -- Where the next step goes on, and how far the operation is. A step is saved where the revision is the one that it began with.
+  cursor text NOT NULL DEFAULT '',
+  progress jsonb NOT NULL,
+  revision bigint NOT NULL DEFAULT 0,
+  response jsonb,
+  error jsonb,
+  PRIMARY KEY (namespace, operation_id),
+  UNIQUE (namespace, principal, request_id),
+  CHECK ((end_time IS NULL AND response IS NULL AND error IS NULL) OR (end_time IS NOT NULL AND (response IS NULL) <> (error IS NULL)))
+);
+CREATE INDEX operation_open ON operation (namespace, operation_id) WHERE end_time IS NULL;
+CREATE INDEX operation_end_time ON operation (end_time) WHERE end_time IS NOT NULL;
 
 -- Finding files by labels, words, parts of their paths, sizes and times; superseded generations are never found.
 

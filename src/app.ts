@@ -67,7 +67,7 @@ export interface AppOptions extends SharedWithWorkers {
 type BoundApi = Pick<
   ApiOptions,
   | ("uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "subscriptions" | "audit")
-  | ("privacy" | "markCommit")
+  | ("privacy" | "jobs" | "markCommit" | "isNamespaceVisible")
 >;
 
 const CONNECT_RETRY_MS = 1000;
@@ -81,7 +81,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { siblings, slots = new OwnSlots(config.uploadsMax) } = options;
   const { trustedProxies } = config;
   const readiness = new Readiness(["database", "storage"]);
-  const degrade: Readiness["degrade"] = (component, problem) => readiness.degrade(component, problem);
+  const degrade: Readiness["degrade"] = (...problem) => readiness.degrade(...problem);
   const uploadTokens = toUploadTokens(config);
   let service: ConnectedService | undefined;
   const letting = { known: options.authenticate, uploadTokens, degrade, log, recorder: () => service?.recorder };
@@ -267,9 +267,9 @@ function createServiceListener(
   common: Omit<ApiOptions, keyof BoundApi>,
   options: BindOptions & { trustedProxies: number; log: Logger },
 ): NodeRequestListener {
-  const { functions, writing, openLink } = bindFunctions(service, options);
+  const { functions, writing, openLink, isNamespaceVisible } = bindFunctions(service, options);
   const { markCommit } = writing;
-  const serveApi = createApiListener({ ...common, markCommit, ...functions });
+  const serveApi = createApiListener({ ...common, markCommit, isNamespaceVisible, ...functions });
   const ingest = { ...writing, authenticate: common.authenticate, log: common.log };
   return createLinkRoute(openLink, {
     ...options,
@@ -297,7 +297,9 @@ function createUnconnectedFunctions() {
     subscriptions: refuseAll<ApiOptions["subscriptions"]>(),
     audit: refuseAll<ApiOptions["audit"]>(),
     privacy: refuseAll<ApiOptions["privacy"]>(),
+    jobs: refuseAll<ApiOptions["jobs"]>(),
     markCommit: async () => undefined,
+    isNamespaceVisible: () => false,
     openLink: async () => refuse(),
   };
 }

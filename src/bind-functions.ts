@@ -14,6 +14,8 @@ import { createNamespace } from "./commands/namespaces/create-namespace.ts";
 import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { cancelOperation } from "./commands/operations/cancel-operation.ts";
+import { startCopy, startPurge } from "./commands/operations/start-operation.ts";
 import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
 import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
@@ -27,9 +29,10 @@ import { createUpload } from "./commands/uploads/create-upload.ts";
 import { createUploadToken, type UploadTokenAccess } from "./commands/uploads/create-upload-token.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
-import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import { isInScope, NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
 import type { Caller } from "./domain/caller.ts";
 import type { CommitPosition } from "./domain/commit-position.ts";
+import { OPERATION_LIMITS } from "./domain/jobs/operation.ts";
 import type { RecordEntry } from "./domain/journal/new-entry.ts";
 import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
@@ -46,10 +49,15 @@ import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { getUsage } from "./queries/get-usage.ts";
+import { KeptFiles } from "./queries/kept-files.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
+import { listJobs } from "./queries/list-jobs.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { listNamespaces } from "./queries/list-namespaces.ts";
+import { findOperation, type OperationSight } from "./queries/operations/find-operation.ts";
+import { listOperations } from "./queries/operations/list-operations.ts";
+import { waitOperation } from "./queries/operations/wait-operation.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
@@ -63,6 +71,7 @@ import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { AuditFunctions } from "./rpc/services/audit-service.ts";
 import type { EventFunctions } from "./rpc/services/event-service.ts";
+import type { JobFunctions } from "./rpc/services/job-service.ts";
 import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import type { PrivacyFunctions } from "./rpc/services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./rpc/services/subscription-methods.ts";
@@ -93,7 +102,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, positions } = service;
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
-  const bound = bindAll(service, { ...options, limiters, authority });
+  const kept = new KeptFiles();
+  const bound = bindAll(service, { ...options, limiters, authority, kept });
   const quotas = new RequestQuotas(options.requests);
   const authorized = authorizeFunctions(bound.functions, authority, {
     paths: service.paths,
@@ -106,18 +116,27 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const recording = { record, namespaces: service.directory, now: () => new Date() };
   const recorded = recordCalls(limitWork(authorized, limiters), recording);
   const { uploads, ...others } = noteCalls(recorded, service.directory);
-  // A committed change stands even when no mark can be drawn.
-  const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
+  // A committed change stands even when no mark can be drawn. Then nobody knows which kept answers lack it.
+  const markCommit = ({ principal }: Caller) =>
+    positions.mark(principal).catch(() => {
+      kept.clear();
+      return undefined;
+    });
+  const isNamespaceVisible = (caller: Caller, namespace: string) =>
+    authority.mayManage(caller, "getNamespace", namespace);
   const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
   const functions: ApiFunctions = {
     ...others,
     uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
   };
-  return { functions, writing, openLink: bound.openLink };
+  return { functions, writing, openLink: bound.openLink, isNamespaceVisible };
 }
 
-function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {
-  const { publicUrl, limiters, authority, uploadTokens } = options;
+function bindAll(
+  service: ConnectedService,
+  options: BindOptions & { limiters: WorkLimiters; authority: Authority; kept: KeptFiles },
+) {
+  const { publicUrl, limiters, authority, uploadTokens, kept } = options;
   const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches, positions } = service;
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   /** Whoever has changed something reads it from then on. */
@@ -145,6 +164,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
     subscriptions: bindSubscriptions(service),
     audit: bindAudit(service, limiters),
     privacy: bindPrivacy(service, commands),
+    jobs: bindJobs(service, authority),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -158,7 +178,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
-      getFile: (request, options) => getFile(queries, request, seeing(options)),
+      getFile: (request, options) => getFile(kept.over(queries, options), request, seeing(options)),
       listFiles: (request, options) => listFiles(listing(options), request, seeing(options)),
       searchFiles: (request, options) => searchFiles(listing(options), request, seeing(options)),
       listGenerations: (request, options) => listGenerations(queries, request, seeing(options)),
@@ -174,10 +194,8 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile(purging, request, options),
-      purgeFiles: (request, options) => {
-        const lists = withinScope(primaryFiles, options.scope ?? NO_PATH);
-        return purgeFiles({ ...purging, lists }, request, options);
-      },
+      purgeFiles: (request, options) =>
+        purgeFiles({ ...purging, lists: withinScope(primaryFiles, options.scope ?? NO_PATH) }, request, options),
       createLink: (request, options) => createLink(linking, request, options),
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },
@@ -233,6 +251,25 @@ function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunc
       getInclusionProof({ auditLog, namespaces: access.namespaces }, request, options),
     exportAudit: (request, options) => exportAudit(exporting, request, options),
     exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
+  };
+}
+
+function bindJobs(
+  { leases, operations, access: { namespaces } }: ConnectedService,
+  authority: Authority,
+): JobFunctions {
+  const seesAll: OperationSight["seesAll"] = (caller, namespace) =>
+    isInScope(authority.scopeOf(caller, namespace, ["admin"]), "");
+  const seeing = { operations, namespaces, seesAll };
+  const starting = { operations, namespaces, limits: OPERATION_LIMITS };
+  return {
+    listJobs: (request) => listJobs(leases, request),
+    startPurge: (request, options) => startPurge(starting, request, options),
+    startCopy: (request, options) => startCopy(starting, request, options),
+    getOperation: (request, options) => findOperation(seeing, request, options),
+    listOperations: (request, options) => listOperations(seeing, request, options),
+    waitOperation: (request, options) => waitOperation(seeing, request, options),
+    cancelOperation: (request, options) => cancelOperation(seeing, request, options),
   };
 }
 

@@ -27,9 +27,9 @@ export function createPrivacy({ commands, queries }: DatabasePools, access: Omit
   return { subjects: createSubjectData(queries), erasing };
 }
 
-/** Where things lie, and what was done. */
+/** Where things lie, what was done, and what the service does by the clock. */
 export function createReadModels({ commands, queries }: DatabasePools) {
-  return { paths: createPathsById(commands), journal: createJournal(queries) };
+  return { paths: createPathsById(commands), journal: createJournal(queries), leases: createJobLeases(commands) };
 }
 
 /** What jobs do with the database alone. */

@@ -8,9 +8,13 @@ import type { Config } from "./config/config.ts";
 import { type AuditLog, connectAuditLog, toAuditRegion } from "./connect-audit-log.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { type ConnectedDeliveries, connectDeliveries } from "./connect-deliveries.ts";
+import { createCheck, createStorageWatcher, createWatch } from "./connect-health.ts";
+import { connectOperations } from "./connect-operations.ts";
 import { createFiles, createPrivacy, createReadModels, toDatabaseJobs } from "./connect-repositories.ts";
-import { DomainError } from "./domain/errors.ts";
+import type { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { JobLeases } from "./domain/jobs/job-leases.ts";
+import type { OperationRepository } from "./domain/jobs/operation-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
@@ -19,9 +23,7 @@ import type { ObjectStore } from "./domain/object-store.ts";
 import type { SubjectData } from "./domain/privacy/subject-data.ts";
 import { BucketRegions } from "./domain/residency.ts";
 import type { Siblings } from "./domain/siblings.ts";
-import { createBucketCheck } from "./jobs/check-buckets.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
-import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { EntryQueue } from "./journal/entry-queue.ts";
 import { JournalRecorder } from "./journal/journal-recorder.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
@@ -38,22 +40,13 @@ import { EventFeed, FEED_LIMITS } from "./queries/events/event-feed.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
-import type { StorageWatcher } from "./s3/access.ts";
 import { createS3Access } from "./s3/create-access.ts";
-import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
-import type { StorageClock } from "./s3/storage-clock.ts";
 import { type Labels, observeMetric } from "./telemetry/metrics.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
 import type { SlotPool } from "./transfer/upload-slots.ts";
 import type { WriteAccess } from "./transfer/write-upload.ts";
-
-/**
- * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of
- * callers' tokens are then wrong by as much; URLs and links do not depend on this host's clock.
- */
-const CLOCK_OFFSET_MAX_MS = 60_000;
 
 /** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
@@ -86,6 +79,9 @@ export interface ConnectedService {
   /** What is kept about people; from the primary, because they are to have all of it. */
   subjects: SubjectData;
   erasing: ErasureAccess;
+  /** Who runs which job. */
+  leases: JobLeases;
+  operations: OperationRepository;
   close(): Promise<void>;
 }
 
@@ -107,10 +103,10 @@ export async function connectService(
   const { pools, namespaces, directory } = await connectDatabase(config, options);
   const regions = new BucketRegions();
   const storage = openStorage(config, { ...options, regions, directory });
-  const objects = createObjectStore(storage.at);
+  const [objects, downloads] = [createObjectStore(storage.at), createObjectStore(storage.readAt)];
   const marks = createCommitMarks(pools.commands);
-  // Without a read replica every read is of the newest state.
-  const positions = new CommitPositions(marks, config.database.replica === undefined ? undefined : options.siblings);
+  const isTellingAwaited = config.database.replica !== undefined;
+  const positions = new CommitPositions(marks, { siblings: options.siblings, isTellingAwaited });
   const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
   const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
   const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
@@ -120,6 +116,7 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
+  const { operations, job } = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
@@ -129,14 +126,12 @@ export async function connectService(
     files: files.primaryFiles,
     check,
     watchResidency,
+    operations: job,
     log,
     ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
   return {
-    access,
-    directory,
-    namespaces,
-    downloads: createObjectStore(storage.readAt),
+    ...{ access, directory, namespaces, downloads },
     storageNow: () => storage.connections.clock.now(),
     ...files,
     positions,
@@ -147,6 +142,7 @@ export async function connectService(
     events: createEvents(pools, config),
     subscriptions: deliveries.access,
     auditLog,
+    operations,
     ...privacy,
     watches: createWatches(config, access),
     close: async () => {
@@ -228,7 +224,7 @@ function createAccess(
   const { pools, objects, namespaces, regions, budget, slots, readiness } = options;
   const { commands } = pools;
   const uploads = createUploadRepositories(commands);
-  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
+  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database-writes", problem?.message);
   return {
     // Every upload writes by these: its creation, and each of its parts.
     uploads: {
@@ -245,79 +241,5 @@ function createAccess(
     databaseBackoff: config.databaseBackoff,
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
-  };
-}
-
-/**
- * Checks whether the database and the buckets answer, and reports it. Never rejects. The answers of buckets also tell S3's time,
- * at the start and then every few seconds.
- */
-function createCheck(
-  {
-    pools,
-    objects,
-    clock,
-  }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
-  { namespaces, readiness }: { namespaces: Namespaces; readiness: Readiness },
-): () => Promise<void> {
-  const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-  const checkDatabase = () =>
-    pools.ping().then(
-      () => readiness.report("database", undefined),
-      (error) => readiness.report("database", problemOf(error)),
-    );
-  const checkBuckets = createBucketCheck(
-    objects,
-    () => new Set([...namespaces.values()].map((namespace) => namespace.bucket)),
-  );
-  const checkStorage = async () => {
-    const { problem, degradation } = await checkBuckets();
-    readiness.report("storage", problem);
-    readiness.degrade("buckets", degradation);
-  };
-  return async () => {
-    await Promise.all([checkDatabase(), checkStorage()]);
-    readiness.degrade("clock", toClockProblem(clock.offsetMs));
-  };
-}
-
-/** Asks storage where the buckets of the namespaces lie, and reports to readiness which namespaces must not be written. */
-function createWatch(
-  { objects, namespaces, regions }: { objects: ObjectStore; namespaces: Namespaces; regions: BucketRegions },
-  { log, readiness }: { log: Logger; readiness: Readiness },
-): () => Promise<void> {
-  observeMetric("sluice.residency.violations", () => {
-    const found = [...namespaces.values()].filter((namespace) => regions.problemOf(namespace) !== undefined);
-    return [[found.length, {}]];
-  });
-  return createResidencyWatch({
-    objects,
-    regions,
-    namespaces: () => namespaces,
-    // The name of a namespace is told to callers with a token only: it must not be in the component's name.
-    report: (problem) => readiness.degrade("residency", problem),
-    log,
-    now: () => new Date(),
-  });
-}
-
-/** The text holds no number that changes with each check, because every change would be reported as news. */
-function toClockProblem(offsetMs: number): string | undefined {
-  if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
-  return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
-}
-
-/** Logs the error codes of storage, and reports to readiness when a problem keeps all writes from working. */
-function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
-  let told: string | undefined;
-  return {
-    onWrite: (problem) => {
-      if (problem?.message === told) return;
-      told = problem?.message;
-      readiness.degrade("storage", told);
-      if (problem === undefined) log.info("storage takes writes again");
-      else log.warn({ answer: toS3Answer(problem) }, told);
-    },
-    onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
   };
 }

@@ -120,6 +120,12 @@ export class Authority {
     return tokenKind === "dev" || this.#admins.has(principal) || groups.some((group) => this.#admins.has(group));
   }
 
+  /** Refuses a method on the service itself to whom SLUICE_ADMINS does not name, by PERMISSION_DENIED. */
+  requireServiceAdmin(caller: Caller): void {
+    if (!this.isServiceAdmin(caller))
+      throw denied("this needs an entry in SLUICE_ADMINS; ask whoever runs the service");
+  }
+
   /** Whether the caller may do this to a namespace itself, wherever in it they have a role. */
   mayManage(caller: Caller, method: NamespaceMethod, namespace: string): boolean {
     return NAMESPACE_RULES[method].some((role) =>

@@ -20,6 +20,7 @@ import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_
 import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { JobService } from "../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { PrivacyService } from "../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
@@ -128,6 +129,13 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   ExportAuditToBucket: CALLERS,
   ExportDataSubject: CALLERS,
   EraseDataSubject: CALLERS,
+  ListJobs: CALLERS,
+  StartPurge: CALLERS,
+  StartCopy: CALLERS,
+  GetOperation: CALLERS,
+  ListOperations: CALLERS,
+  WaitOperation: CALLERS,
+  CancelOperation: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.
@@ -153,11 +161,13 @@ const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   GetResidencyReport: [],
   ListAuditEntries: [],
   ExportDataSubject: [],
+  ListJobs: [],
+  ListOperations: [],
 };
 
 const SERVICES: readonly DescService[] = [
   ...[UploadService, FileQueryService, FileCommandService, NamespaceService, EventService, AuditService],
-  ...[PrivacyService, ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
+  ...[PrivacyService, JobService, ConfigurationService, Health, ServerReflection, ServerReflectionAlpha],
 ];
 const METHODS: readonly DescMethod[] = SERVICES.flatMap(({ methods }) => methods);
 /** Operations of the OpenAPI document, which the routes of REST are compared with elsewhere. */
@@ -298,7 +308,7 @@ describe("every kind of token at every endpoint", function () {
   async function callOperation(path: string, verb: string, token: string): Promise<string> {
     const values: Readonly<Record<string, string>> = {
       ...{ namespace: "default", name: "default", path: "own/a", upload_id: uploadId, link_id: randomUUID() },
-      ...{ subscription_id: randomUUID(), part_number: "1", entry: "1" },
+      ...{ subscription_id: randomUUID(), operation_id: randomUUID(), part_number: "1", entry: "1" },
     };
     const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? expect.fail(`no value for ${name}`));
     const ending = new AbortController();

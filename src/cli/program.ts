@@ -5,6 +5,7 @@ import { addAudit } from "./audit-command.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { addEvents } from "./events-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
+import { addJobs } from "./jobs-command.ts";
 import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
@@ -96,6 +97,8 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
+  const onWaited = (isDone: boolean) => setExitCode(isDone ? EXIT.done : EXIT.failed);
+  addJobs(program, terminal, { withService, withConnection, onWaited });
   addLogin(program, terminal, withAddress);
 
   program

@@ -15,6 +15,7 @@ import {
 import type { Addresses } from "./addresses.ts";
 import { type AuditCalls, createAuditCalls } from "./audit-calls.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
+import { createJobCalls, type JobCalls } from "./job-calls.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
 import { createPrivacyCalls, type PrivacyCalls } from "./privacy-calls.ts";
@@ -32,6 +33,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  */
 export interface UnaryCalls
   extends AuditCalls,
+    JobCalls,
     LinkCalls,
     NamespaceCalls,
     PrivacyCalls,
@@ -139,6 +141,7 @@ export function createUnaryCalls(
     ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),
     ...createPrivacyCalls(call),
+    ...createJobCalls(call),
     listFiles,
     searchFiles,
     allFiles: (options = {}) =>

@@ -231,8 +231,14 @@ function toConfig(env: Environment) {
       // it expires.
       expireCapMs: 6 * 24 * 3_600_000,
     },
-    /** How long bytes and commits wait for a database that restarts. */
-    databaseBackoff: { triesMax: 30, baseDelayMs: 100, delayMaxMs: 2000, timeMaxMs: 30_000, random: Math.random },
+    /** How long bytes and commits wait for a database that restarts: 30 s, however often they try. */
+    databaseBackoff: {
+      triesMax: Number.POSITIVE_INFINITY,
+      baseDelayMs: 100,
+      delayMaxMs: 2000,
+      timeMaxMs: 30_000,
+      random: Math.random,
+    },
     listener: {
       connectionsMax: 4096,
       // All callers of a proxy have connections from the proxy's address.

@@ -26,6 +26,8 @@ const WAL_FUNCTIONS = ["pg_current_wal_lsn", "pg_current_wal_flush_lsn", "pg_cur
 export interface ReplicatedPostgres {
   url: string;
   readUrl: string;
+  /** The process of the standby that runs now. */
+  readonly replicaPid: number;
   /** Stops the replay: from then on the replica shows the state of that moment. */
   pauseReplay(): Promise<void>;
   resumeReplay(): Promise<void>;
@@ -69,6 +71,9 @@ export async function startReplicatedPostgres({ applyDelayMs = 0 } = {}): Promis
   return {
     url: asService(primaryUrl),
     readUrl: asService(replicaUrl),
+    get replicaPid() {
+      return replica.pid;
+    },
     pauseReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_pause()"),
     resumeReplay: () => executeOn(replicaUrl, "SELECT pg_wal_replay_resume()"),
     stopPrimary: async ({ isCrash }) => {

@@ -12,6 +12,9 @@ export type CommitPosition = bigint;
  */
 export const POSITION_HEADER = "sluice-position";
 
+/** The header of an answer that may lack the newest changes: how long ago it had all of them, in milliseconds. */
+export const STALE_HEADER = "sluice-stale-ms";
+
 /** Numbers of a 64-bit sequence. */
 const FORM = /^[1-9]\d{0,18}$/;
 

@@ -263,9 +263,9 @@ export interface ObjectStore {
 
   /**
    * Resolves when the bucket answers, for readiness, also when it answers that it lies in another region; rejects
-   * `unavailable / STORAGE_UNAVAILABLE`.
+   * `unavailable / STORAGE_UNAVAILABLE`. It asks once. Rejects with the reason of `signal` when that aborts.
    */
-  checkBucket(bucket: string): Promise<void>;
+  checkBucket(bucket: string, options?: { signal?: AbortSignal }): Promise<void>;
 
   /** The region that the bucket lies in; undefined where storage does not say. Rejects `unavailable / STORAGE_UNAVAILABLE`. */
   readBucketRegion(bucket: string): Promise<string | undefined>;

@@ -179,6 +179,28 @@ export function subscriptionsFull(namespace: string, subscriptionsMax: number): 
   });
 }
 
+/** `not_found / OPERATION_NOT_FOUND` */
+export function operationNotFound(operationId: string): DomainError {
+  const message = `operation ${operationId} does not exist, or ended more than 7 days ago; ListOperations names those that do`;
+  return new DomainError("not_found", message, {
+    reason: "OPERATION_NOT_FOUND",
+    details: { operation_id: operationId },
+  });
+}
+
+/** An operation of two that work in the namespace may have ended by then. */
+const OPERATIONS_FULL_RETRY_MS = 60_000;
+
+/** `resource_exhausted / OVERLOADED`: so many operations of the namespace wait or work. */
+export function operationsFull(namespace: string, openMax: number): DomainError {
+  const message = `${openMax} operations of namespace ${namespace} wait or work, which is the limit; try again when some have ended, or cancel some`;
+  return new DomainError("resource_exhausted", message, {
+    reason: "OVERLOADED",
+    details: { namespace, operations_max: openMax },
+    retryAfterMs: OPERATIONS_FULL_RETRY_MS,
+  });
+}
+
 /** By then the calls that were under way at the same time have ended. */
 const CONTENDED_RETRY_MS = 1000;
 

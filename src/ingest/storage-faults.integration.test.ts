@@ -103,7 +103,11 @@ describe("An upload while storage fails", () => {
     const readyz = async () => {
       const headers = { connection: "close", authorization: `Bearer ${SERVICE_TOKEN}` };
       const answer = await fetch(`${rig.service.url}/readyz`, { headers });
-      return [answer.status, await answer.json()];
+      const { status, problems = [] } = (await answer.json()) as {
+        status: string;
+        problems?: Record<string, string>[];
+      };
+      return [answer.status, status, problems.map(({ component, problem }) => [component, problem])];
     };
     const fault: Fault = { kind: "status", status: 507, code: "InsufficientStorage" };
     rig.service.s3.faults.add({ operation: "UploadPart", times: 100, fault });
@@ -112,11 +116,11 @@ describe("An upload while storage fails", () => {
     const status = await expectRefused(call, { code: 14, reason: "STORAGE_FULL", says });
     expect(status.retryAfterMs).to.equal(60_000);
     const problem = `the last write: ${says}`;
-    expect(await readyz()).to.deep.equal([200, { status: "degraded", problems: [{ component: "storage", problem }] }]);
+    expect(await readyz()).to.deep.equal([200, "degraded", [["storage-writes", problem]]]);
     expect(rig.service.warningsLogged.at(-1)).to.deep.include({ answer: { code: "InsufficientStorage", status: 507 } });
     rig.service.s3.faults.clear();
     await rig.complete(uploadId, bytes);
-    expect(await readyz()).to.deep.equal([200, { status: "ready" }]);
+    expect(await readyz()).to.deep.equal([200, "ready", []]);
   });
 
   it("logs by S3's own code what S3 says against parts that are too small, which the caller may give up", async () => {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { toLagMeasuring } from "./measure-lags.ts";
+import { ALL_DONE } from "./run-leased.ts";
 
 const NAMES = ["sluice.journal.lag", "sluice.audit.lag", "sluice.delivery.lag", "sluice.purge.lag"] as const;
 
@@ -28,7 +29,7 @@ describe("toLagMeasuring", () => {
     await pass(100);
     expect((await readAll())[0]).to.deep.equal([[2, {}]]);
     lease.abort(new Error("another replica has taken the job"));
-    expect(await run).to.equal("");
+    expect(await run).to.deep.equal(ALL_DONE);
     expect(await readAll()).to.deep.equal([[], [], [], []]);
   });
 

@@ -1,7 +1,7 @@
 import { wait } from "../domain/limits/backoff.ts";
 import type { ReadLags, ServiceLags } from "../domain/service-lags.ts";
 import { observeMetric } from "../telemetry/metrics.ts";
-import type { LeasedJob } from "./run-leased.ts";
+import { ALL_DONE, type LeasedJob } from "./run-leased.ts";
 
 /** How often the database is asked. */
 const MEASURE_EVERY_MS = 15_000;
@@ -39,7 +39,7 @@ export function toLagMeasuring(
       } finally {
         lags = undefined;
       }
-      return "";
+      return ALL_DONE;
     },
   };
 }

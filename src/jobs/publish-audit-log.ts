@@ -2,7 +2,7 @@ import type { LogLeaves } from "../domain/log/log-leaves.ts";
 import type { LogPublisher } from "../journal/log/log-publisher.ts";
 import { PUBLISH_PACE, publishLog } from "../journal/log/publish-log.ts";
 import { type RepeatedJob, type RepeatOptions, repeat } from "./repeat.ts";
-import type { LeasedJob } from "./run-leased.ts";
+import { ALL_DONE, type LeasedJob } from "./run-leased.ts";
 
 /** How soon another replica goes on with the log, and a replica whose run failed, in milliseconds. */
 const PUBLISH_AGAIN_MS = 1000;
@@ -48,7 +48,7 @@ function toPublishing({ publisher }: Pick<AuditLogJobs, "publisher">): LeasedJob
     retryAfterMs: PUBLISH_AGAIN_MS,
     run: async ({ signal }) => {
       await publishLog(publisher, { ...PUBLISH_PACE, signal });
-      return "";
+      return ALL_DONE;
     },
   };
 }

@@ -1,5 +1,11 @@
 import { toBackoffDelayMs } from "../domain/limits/backoff.ts";
 
+/** Where jobs say what they did. */
+export interface JobLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
 /** A job that runs again and again until stopped. */
 export interface RepeatedJob {
   /** Starts no more runs and waits for the one under way. */

@@ -53,6 +53,7 @@ describe("startJobs", () => {
         forgetRequests: async () => {},
         forgetLinks: async () => {},
         forgetMarks: async () => {},
+        operations: { run: async () => ({ errors: [] }), forget: async () => {} },
       });
     };
     const services = ["default", "other"].map(start);

@@ -1,47 +1,36 @@
-import type { UploadAccess } from "../commands/uploads/upload-access.ts";
-import type { FileRepository } from "../domain/files/file-repository.ts";
-import type { JobLeases } from "../domain/job-leases.ts";
+import type { JobLeases } from "../domain/jobs/job-leases.ts";
+import { OPERATION_LIMITS } from "../domain/jobs/operation.ts";
 import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
-import type { ErasureRepository } from "../domain/privacy/erasure.ts";
 import type { ReadLags } from "../domain/service-lags.ts";
 import { NUMBERING_PACE, numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
-import { continueErasures, reapplyErasures } from "./erase-subjects.ts";
 import { toLagMeasuring } from "./measure-lags.ts";
+import { type NamespaceJobDeps, toNamespaceJobs } from "./namespace-jobs.ts";
 import { noteReceived } from "./note-received.ts";
 import { type AuditLogJobs, startAuditLogJobs } from "./publish-audit-log.ts";
-import { purgeDueFiles } from "./purge-due-files.ts";
-import { type RepeatedJob, repeat } from "./repeat.ts";
-import { type LeasedJob, runLeased } from "./run-leased.ts";
-import { settleHolds } from "./settle-holds.ts";
-import { sweepOrphans } from "./sweep-orphans.ts";
-import { sweepUploads } from "./sweep-uploads.ts";
+import { type JobLog, type RepeatedJob, repeat } from "./repeat.ts";
+import { ALL_DONE, type LeasedJob, runLeased } from "./run-leased.ts";
 
-const CHECK_EVERY_MS = 5000;
+/** With the second that an answer may take, two checks that fail end within five seconds of the outage. */
+const CHECK_EVERY_MS = 1000;
 /** New namespaces are noticed by then; each bucket is asked hourly. */
 const WATCH_RESIDENCY_EVERY_MS = 60_000;
-const SWEEP_EVERY_MS = 60_000;
-const PURGE_EVERY_MS = 60_000;
-const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
-const CONTINUE_ERASURES_EVERY_MS = 60_000;
-/** Each look lists the notes of a namespace's erasures, a thousand by one request. */
-const REAPPLY_ERASURES_EVERY_MS = 10 * 60_000;
-const SETTLE_HOLDS_EVERY_MS = 60_000;
-/** Holds that one run tells storage, one after the other. */
-const HOLDS_MAX = 100;
 const FORGET_EVERY_MS = 60_000;
 /** How soon another replica takes the relay of the journal over. */
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
+/** How soon another replica goes on with operations when the one that runs them has died. */
+const OPERATIONS_LEASE_MS = 3000;
+const OPERATIONS_DUE_CHECK_MS = 1000;
 /** How old an entry gets before it is written, when nobody waits for it. */
 const WRITE_JOURNAL_EVERY_MS = 250;
 /** How soon a new subscription begins, and one whose holder has died goes on. */
 const DELIVER_EVERY_MS = 1000;
-/** Partitions are made months ahead; a look each minute mends one that is missing. */
-const PARTITIONS_EVERY_MS = 60_000;
+/** Partitions are made months ahead; one that is missing is made within a minute, as docs/operating.md#the-journal says. */
+const PARTITIONS_EVERY_MS = 30_000;
 /** How soon the jobs of a new namespace begin. */
 const FOLLOW_NAMESPACES_EVERY_MS = 1000;
 /** How often each replica checks whether a job is due that one of them runs. */
@@ -54,30 +43,18 @@ const NOTE_RECEIVED_EVERY_MS = 1000;
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 /** How long docs/life-of-a-file.md#links promises that links and their recorded uses are kept after the links have expired. */
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
+/** Operations are kept as long as docs/operating.md#operations promises. */
+const OPERATIONS_KEPT = { olderThanMs: OPERATION_LIMITS.keptMs, limit: 10_000 };
 /** Marks that one run removes. */
 const MARKS_FORGOTTEN = { limit: 100_000 };
 /** Statements that counted a use of a token before it expired have ended by then. */
 const TOKENS_KEPT = { olderThanMs: 10 * 60_000, limit: 10_000 };
-/** A thousand of each kind a minute; the next run goes on behind them. */
-const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
-
-const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
-/** The wait after a run that stopped before it had seen everything, and after one that failed. */
-const SWEEP_ORPHANS_ON_MS = 60_000;
-/** A day: far beyond every request's life and every clock's error. 100 pages are 100,000 objects, or some tens of seconds. */
-const ORPHAN_LIMITS = { olderThanMs: 24 * 3_600_000, pagesMax: 100, pageMax: 1000 };
-
-/** Where jobs say what they did. */
-export interface JobLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
 
 /** The parts of the service that the jobs work with. */
 export interface JobDeps {
-  access: UploadAccess & TransferAccess & { sessions: UploadSessions };
-  files: FileRepository;
-  erasures: ErasureRepository;
+  access: NamespaceJobDeps["access"] & TransferAccess & { sessions: UploadSessions };
+  files: NamespaceJobDeps["files"];
+  erasures: NamespaceJobDeps["erasures"];
   /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Asks buckets where they lie, those that are due; never rejects. */
@@ -98,8 +75,17 @@ export interface JobDeps {
   recorder: { flush(): Promise<void> };
   /** Delivers the events of subscriptions: takes what is due, and ends what is under way. */
   deliveries: { look(): Promise<void>; stop(): Promise<void> };
+  operations: OperationsJob;
   leases: JobLeases;
   log: JobLog;
+}
+
+/** What the job does with the operations that callers have started. */
+export interface OperationsJob {
+  /** Runs those whose turn it is, until `signal` aborts or there are none; resolves to what failed for now. */
+  run: (options: { signal: AbortSignal }) => Promise<{ errors: unknown[] }>;
+  /** Forgets those that ended longer than `olderThanMs` ago, at most `limit`. */
+  forget: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
 }
 
 /**
@@ -139,16 +125,17 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
-    repeat(() => keepPartitions(deps), {
-      everyMs: PARTITIONS_EVERY_MS,
-      random,
-      ...told("make-partitions"),
-    }),
     repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
     repeat(() => deps.deliveries.look(), { everyMs: DELIVER_EVERY_MS, random, ...told("deliver-events") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),
+    repeatLeased(toKeepingPartitions(deps)),
+    repeat(() => runIfDue(toRunning(deps.operations), OPERATIONS_LEASE_MS), {
+      everyMs: OPERATIONS_DUE_CHECK_MS,
+      random,
+      ...told("run-operations"),
+    }),
     repeatLeased(toLagMeasuring(deps.readLags, { isAudited: deps.auditLog !== undefined })),
     repeat(() => runIfDue(number, NUMBERING_LEASE_MS), {
       everyMs: NUMBERING_DUE_CHECK_MS,
@@ -167,13 +154,21 @@ export function startJobs({ access, files, erasures, check, leases, log, ...deps
 }
 
 /** Partitions of the journal, those that will be needed and those that are not needed any more. */
-async function keepPartitions({
+function toKeepingPartitions({
   relay,
   journalDays,
   auditLog,
-}: Pick<JobDeps, "relay" | "journalDays" | "auditLog">): Promise<void> {
-  await relay.makePartitions();
-  await relay.dropPartitions({ keptDays: journalDays, onlyPublished: auditLog !== undefined });
+}: Pick<JobDeps, "relay" | "journalDays" | "auditLog">): LeasedJob {
+  return {
+    name: "make-partitions",
+    everyMs: PARTITIONS_EVERY_MS,
+    retryAfterMs: PARTITIONS_EVERY_MS,
+    run: async () => {
+      await relay.makePartitions();
+      await relay.dropPartitions({ keptDays: journalDays, onlyPublished: auditLog !== undefined });
+      return ALL_DONE;
+    },
+  };
 }
 
 /** What one replica forgets for all, whatever the namespace. */
@@ -182,7 +177,8 @@ function toForgetting({
   forgetRequests,
   forgetLinks,
   forgetMarks,
-}: Pick<JobDeps, "access" | "forgetRequests" | "forgetLinks" | "forgetMarks">): LeasedJob {
+  operations,
+}: Pick<JobDeps, "access" | "forgetRequests" | "forgetLinks" | "forgetMarks" | "operations">): LeasedJob {
   return {
     name: "forget-requests",
     everyMs: FORGET_EVERY_MS,
@@ -192,8 +188,19 @@ function toForgetting({
       await forgetLinks(LINKS_KEPT);
       await access.uploads.catalogue.forgetTokens(TOKENS_KEPT);
       await forgetMarks(MARKS_FORGOTTEN);
-      return "";
+      await operations.forget(OPERATIONS_KEPT);
+      return ALL_DONE;
     },
+  };
+}
+
+/** Operations of all namespaces are run by one replica, which so knows how many work at once. */
+function toRunning(operations: OperationsJob): LeasedJob {
+  return {
+    name: "run-operations",
+    everyMs: 0,
+    retryAfterMs: OPERATIONS_DUE_CHECK_MS,
+    run: async ({ signal }) => ({ cursor: "", ...(await operations.run({ signal })) }),
   };
 }
 
@@ -205,109 +212,7 @@ function toNumbering(relay: JournalRelay): LeasedJob {
     retryAfterMs: NUMBERING_DUE_CHECK_MS,
     run: async ({ signal }) => {
       await numberEntries(relay, { ...NUMBERING_PACE, signal });
-      return "";
+      return ALL_DONE;
     },
   };
-}
-
-/**
- * What one replica does for all that serve a namespace. Each job is leased by the namespace's name: services with other
- * namespaces may share the database, and sweep their own beside.
- */
-function toNamespaceJobs(
-  { access, files, erasures, log }: Pick<JobDeps, "access" | "files" | "erasures" | "log">,
-  namespace: Namespace,
-): LeasedJob[] {
-  const { name } = namespace;
-  const sweep: LeasedJob = {
-    name: `sweep-uploads/${name}`,
-    everyMs: SWEEP_EVERY_MS,
-    retryAfterMs: SWEEP_EVERY_MS,
-    run: async (options) => {
-      const { errors, cursor, ...counts } = await sweepUploads(access, {
-        ...options,
-        namespace: name,
-        limits: SWEEP_LIMITS,
-      });
-      for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
-      if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
-      return cursor;
-    },
-  };
-  const removeOrphans: LeasedJob = {
-    name: `sweep-orphans/${name}`,
-    everyMs: SWEEP_ORPHANS_EVERY_MS,
-    retryAfterMs: SWEEP_ORPHANS_ON_MS,
-    run: async (options) => {
-      const { errors, cursor, ...found } = await sweepOrphans(access, {
-        ...{ namespace, limits: ORPHAN_LIMITS, now: new Date() },
-        ...options,
-      });
-      for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
-      if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
-      if (found.foreignMultiparts + found.foreignVersions > 0) {
-        log.warn(found, "storage has what no upload or file of ours knows under our key prefix; it is left alone");
-      }
-      return cursor;
-    },
-  };
-  const purge: LeasedJob = {
-    name: `purge-files/${name}`,
-    everyMs: PURGE_EVERY_MS,
-    retryAfterMs: PURGE_EVERY_MS,
-    run: async (options) => {
-      const { purged, errors, cursor } = await purgeDueFiles(
-        { ...access, files },
-        { ...options, namespace: name, limits: PURGE_LIMITS },
-      );
-      for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
-      if (purged > 0) log.info({ purged }, "purged files");
-      return cursor;
-    },
-  };
-  const settle: LeasedJob = {
-    name: `settle-holds/${name}`,
-    everyMs: SETTLE_HOLDS_EVERY_MS,
-    retryAfterMs: SETTLE_HOLDS_EVERY_MS,
-    run: async ({ cursor: after }) => {
-      const { settled, errors, cursor } = await settleHolds(
-        { ...access, files },
-        { namespace: name, cursor: after, limit: HOLDS_MAX },
-      );
-      for (const error of errors) log.warn({ error }, "storage could not be told a hold; a later run tries again");
-      if (settled > 0) log.info({ settled }, "told storage the holds that it lacked");
-      return cursor;
-    },
-  };
-  return [sweep, removeOrphans, purge, settle, ...toErasureJobs({ access, files, erasures, log }, namespace)];
-}
-
-/** Goes on with erasures that were cut off, and does those again that a restored database does not know. */
-function toErasureJobs(
-  { access, files, erasures, log }: Pick<JobDeps, "access" | "files" | "erasures" | "log">,
-  namespace: Namespace,
-): LeasedJob[] {
-  const erasing = { ...access, files, erasures };
-  const go: LeasedJob = {
-    name: `continue-erasures/${namespace.name}`,
-    everyMs: CONTINUE_ERASURES_EVERY_MS,
-    retryAfterMs: CONTINUE_ERASURES_EVERY_MS,
-    run: async ({ signal }) => {
-      const ended = await continueErasures(erasing, { namespace, signal });
-      if (ended > 0) log.info({ ended }, "ended erasures that were cut off");
-      return "";
-    },
-  };
-  const again: LeasedJob = {
-    name: `reapply-erasures/${namespace.name}`,
-    everyMs: REAPPLY_ERASURES_EVERY_MS,
-    retryAfterMs: CONTINUE_ERASURES_EVERY_MS,
-    run: async ({ signal }) => {
-      const reapplied = await reapplyErasures(erasing, { namespace, signal });
-      if (reapplied > 0)
-        log.warn({ reapplied }, "storage has notes of erasures that the database did not know; they were done again");
-      return "";
-    },
-  };
-  return [go, again];
 }

@@ -142,6 +142,7 @@ describe("sweepUploads", () => {
         objectMaxBytes: 100,
         partSizeBytes: 40,
         partsInFlightMax: 1,
+        partsPerStepMax: 10_000,
         copiesMax: 1,
         otherCall: COPY_LIMITS.otherCall,
       };

@@ -1,5 +1,5 @@
+import type { JobLog } from "./repeat.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
-import type { JobLog } from "./start-jobs.ts";
 
 /** The certificate of the port, the key, and the authority of the callers' certificates, all in PEM. */
 export interface Certificates {

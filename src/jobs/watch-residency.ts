@@ -1,7 +1,7 @@
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { BucketRegions } from "../domain/residency.ts";
-import type { JobLog } from "./start-jobs.ts";
+import type { JobLog } from "./repeat.ts";
 
 /** How often buckets are asked where they lie, and how many at once. */
 export interface ResidencyLimits {

@@ -59,11 +59,20 @@ describe("CommitPositions", () => {
         hear = listener;
       },
     };
-    const positions = new CommitPositions({ draw: async () => 5n }, siblings);
+    const positions = new CommitPositions({ draw: async () => 5n }, { siblings });
     await positions.mark("dev:a");
     expect(told).to.deep.equal([{ principal: "dev:a", position: 5n }]);
     hear({ principal: "dev:a", position: 4n });
     hear({ principal: "dev:b", position: 9n });
     expect([positions.of("dev:a", undefined), positions.of("dev:b", undefined)]).to.deep.equal([5n, 9n]);
+  });
+
+  it("tells them without waiting where nothing waits for it", async () => {
+    const told: CallerPosition[] = [];
+    const tell = (change: CallerPosition) => new Promise<void>(() => told.push(change));
+    const siblings = { tell, listen: () => {} };
+    const positions = new CommitPositions({ draw: async () => 5n }, { siblings, isTellingAwaited: false });
+    expect(await positions.mark("dev:a")).to.equal(5n);
+    expect(told).to.deep.equal([{ principal: "dev:a", position: 5n }]);
   });
 });

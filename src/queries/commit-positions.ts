@@ -13,25 +13,35 @@ const CALLERS_MAX = 10_000;
 export class CommitPositions {
   readonly #marks: Pick<CommitMarks, "draw">;
   readonly #siblings: Siblings | undefined;
+  readonly #isTellingAwaited: boolean;
   readonly #furthest = new LRUCache<string, { position: CommitPosition }>({ max: CALLERS_MAX });
   #drawing: Promise<CommitPosition> | undefined;
   #next: Promise<CommitPosition> | undefined;
 
-  /** `siblings` are the other workers of this service; left out where there are none, or no read replica either. */
-  constructor(marks: Pick<CommitMarks, "draw">, siblings?: Siblings) {
+  /**
+   * `siblings` are the other workers of this service; left out where there are none. Nobody waits until they know where every
+   * read is of the newest state: without a read replica, only reads while the database is away depend on it.
+   */
+  constructor(
+    marks: Pick<CommitMarks, "draw">,
+    { siblings, isTellingAwaited = true }: { siblings?: Siblings | undefined; isTellingAwaited?: boolean } = {},
+  ) {
     this.#marks = marks;
     this.#siblings = siblings;
+    this.#isTellingAwaited = isTellingAwaited;
     siblings?.listen(({ principal, position }) => this.#note(principal, position));
   }
 
   /**
-   * Resolves to a position behind all that was committed before the call, once all workers know that this caller is to see it.
+   * Resolves to a position behind all that was committed before the call, once all workers know that this caller is to see it,
+   * or have been told, as the constructor says.
    * Calls that come while a mark is drawn share the next one. Rejects as `CommitMarks.draw` does.
    */
   async mark(principal: string): Promise<CommitPosition> {
     const position = await this.#drawAfterNow();
     this.#note(principal, position);
-    await this.#siblings?.tell({ principal, position });
+    const told = this.#siblings?.tell({ principal, position });
+    if (this.#isTellingAwaited) await told;
     return position;
   }
 

@@ -2,12 +2,12 @@ import type { DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/pr
 import type { Transport } from "@connectrpc/connect";
 import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
-import { POSITION_HEADER } from "../domain/commit-position.ts";
+import { POSITION_HEADER, STALE_HEADER } from "../domain/commit-position.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
 export interface MethodCalls {
-  /** Calls a unary method. The commit position after a change goes to the caller as a header. */
+  /** Calls a unary method. The commit position after a change, and the age of an old answer, go to the caller as headers. */
   unary(method: DescMethodUnary, message: Message, call: RestCall): Promise<Message>;
   /** Calls a method that streams. It yields its next message only when the previous one was taken. */
   serverStream(method: DescMethodStreaming, message: Message, call: RestCall): AsyncIterable<Message>;
@@ -43,6 +43,8 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
       const answer = await arrival.run(() => transport.unary(method, signal, undefined, toHeaders(call), message));
       const position = answer.header.get(POSITION_HEADER);
       if (position !== null) call.response.setHeader(POSITION_HEADER, position);
+      const staleMs = answer.header.get(STALE_HEADER);
+      if (staleMs !== null) markStale(call, staleMs);
       return answer.message;
     },
     async *serverStream(method, message, call) {
@@ -54,6 +56,12 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
       yield* answer.message;
     },
   };
+}
+
+/** HTTP has a header of its own for the age of an answer, in seconds (RFC 9111, 5.1). */
+function markStale({ response }: RestCall, ageMs: string): void {
+  response.setHeader(STALE_HEADER, ageMs);
+  response.setHeader("age", String(Math.ceil(Number(ageMs) / 1000)));
 }
 
 function toHeaders({ request }: RestCall): [string, string][] {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { Authority } from "../auth/authority.ts";
 import { type Grant, GrantTable } from "../domain/access/grants.ts";
-import { METHOD_RULES, NAMESPACE_RULES } from "../domain/access/method-rules.ts";
+import { METHOD_RULES, NAMESPACE_RULES, SERVICE_METHODS } from "../domain/access/method-rules.ts";
 import type { Caller, UploadToken } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import { sampleUploadToken } from "../testing/samples/sample-records.ts";
@@ -78,6 +78,8 @@ const TABLE: readonly Row[] = [
   atFile("restoreGeneration", ["writer"]),
   { ...atFile("copyFile", ["reader", "writer"]), request: { ...WHERE, ...LABELS } },
   { ...atFile("copyFile", ["reader", "writer", "admin"]), request: { ...WHERE, ...HOLD } },
+  { ...atFile("startCopy", ["reader", "writer"]), request: { ...WHERE, ...LABELS } },
+  { ...atFile("startCopy", ["reader", "writer", "admin"]), request: { ...WHERE, ...HOLD } },
   atFile("moveFile", ["reader", "writer", "deleter"]),
   atFile("deleteFile", ["deleter"]),
   atFile("undeleteFile", ["deleter"]),
@@ -102,6 +104,13 @@ const TABLE: readonly Row[] = [
     enough: [["auditor"]],
     hidden: "list",
   },
+  { method: "startPurge", request: { namespace: "one" }, enough: [["deleter"]], hidden: "list" },
+  ...(["getOperation", "listOperations", "waitOperation", "cancelOperation"] as const).map((method) => ({
+    method,
+    request: { namespace: "one" },
+    enough: ALL_ROLES.map((role) => [role]),
+    hidden: "list" as const,
+  })),
   ...WHOLE_METHODS.map((method) => ({
     method,
     request: { namespace: "one" },
@@ -184,6 +193,7 @@ function authorize(
     subscriptions: {},
     audit: {},
     privacy: {},
+    jobs: of(SERVICE_METHODS),
   } as unknown as BoundFunctions;
   const lookUp = async (namespace: string) => {
     // PostgreSQL takes no text with U+0000: what a statement gets must be the name of a namespace.
@@ -192,11 +202,11 @@ function authorize(
   };
   const ofUpload = async (namespace: string) => ({ path: await lookUp(namespace), uploadTokenId });
   const paths = { ofUpload, ofLink: lookUp };
-  const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), {
+  const { uploads, namespaces, jobs } = authorizeFunctions(bound, new Authority(directory, { admins }), {
     paths,
     admitRequest: (namespace, { principal }) => void admitted.push(`${principal} ${namespace}`),
   });
-  const functions = { ...uploads, ...namespaces } as unknown as Record<
+  const functions = { ...uploads, ...namespaces, ...jobs } as unknown as Record<
     string,
     (request: object, options: { caller: Caller; signal: AbortSignal }) => unknown
   >;
@@ -260,6 +270,16 @@ describe("authorizeFunctions", () => {
       expect(wrong).to.deep.equal([]);
     });
   }
+
+  it("leaves the methods on the service to those of SLUICE_ADMINS, whatever roles others have", async () => {
+    const [root, token] = [{ ...ALICE, principal: "acme:root" }, { ...ALICE, tokenKind: "upload" } as const];
+    const authorized = authorize({ one: [toGrant(ALL_ROLES, [])] }, ["acme:root"]);
+    for (const method of SERVICE_METHODS) {
+      expect(await outcomeOf(authorized, method, { request: {} }), method).to.equal("PERMISSION_DENIED");
+      expect(await outcomeOf(authorized, method, { request: {}, caller: token }), method).to.equal("PERMISSION_DENIED");
+      expect(await outcomeOf(authorized, method, { request: {}, caller: root }), method).to.equal("done");
+    }
+  });
 
   it("gives lists the paths of their role alone", async () => {
     const grants = [toGrant(["reader"], ["a/", "b/"]), toGrant(["writer"], ["c/"]), toGrant(["auditor"], ["d/"])];
@@ -408,6 +428,7 @@ describe("authorizeFunctions", () => {
       subscriptions: {},
       audit: {},
       privacy: {},
+      jobs: {},
     };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };

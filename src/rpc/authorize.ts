@@ -20,6 +20,7 @@ import type { AuditFunctions } from "./services/audit-service.ts";
 import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { JobFunctions } from "./services/job-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
@@ -45,6 +46,7 @@ export interface BoundFunctions {
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   privacy: PrivacyFunctions;
+  jobs: JobFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -84,7 +86,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -106,7 +108,17 @@ export function authorizeFunctions(
     subscriptions: authorizeAll(subscriptions, gate),
     audit: authorizeAll(audit, gate),
     privacy: authorizeAll(privacy, gate),
+    jobs: authorizeJobs(jobs, authority, gate),
   };
+}
+
+/**
+ * Admits single steps of a method by the same rules, for work that goes on after its call. They use nothing of the quotas of
+ * requests.
+ */
+export function createAdmission(authority: Authority, paths: PathsById) {
+  const gate = new Gate(authority, paths, () => undefined);
+  return (method: RuledMethod, request: Request, options: { caller: Caller }) => gate.admit(method, request, options);
 }
 
 function authorizeAll<F extends object>(functions: F, gate: Gate): F {
@@ -164,6 +176,16 @@ function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority
     };
   }
   return authorized as unknown as NamespaceFunctions;
+}
+
+function authorizeJobs({ listJobs, ...operations }: JobFunctions, authority: Authority, gate: Gate): JobFunctions {
+  return {
+    ...authorizeAll(operations, gate),
+    listJobs: async (request, options) => {
+      authority.requireServiceAdmin(options.caller);
+      return await listJobs(request, options);
+    },
+  };
 }
 
 /** What a call was admitted for: the roles at each place, and the paths that its list may show. */

@@ -31,7 +31,17 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         },
       ]),
     ) as F;
-  const { uploads, fileQueries, fileCommands, namespaces: spaces, events, subscriptions, audit, privacy } = functions;
+  const {
+    uploads,
+    fileQueries,
+    fileCommands,
+    namespaces: spaces,
+    events,
+    subscriptions,
+    audit,
+    privacy,
+    jobs,
+  } = functions;
   return {
     uploads: {
       ...noteAll(uploads),
@@ -61,6 +71,7 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
     subscriptions: noteAll(subscriptions),
     audit: noteAll(audit),
     privacy: noteAll(privacy),
+    jobs: noteAll(jobs),
   };
 }
 

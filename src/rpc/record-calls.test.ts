@@ -26,6 +26,7 @@ function createRecorded(work: Work, { committed = Promise.resolve() }: { committ
     namespaces: functions,
     audit: functions,
     privacy: {},
+    jobs: {},
     events: functions,
     subscriptions: functions,
   };

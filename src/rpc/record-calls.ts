@@ -48,7 +48,7 @@ const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>([
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);
 /** Methods about several namespaces, or about one that the caller must not hear of: the journal of the service has them. */
 const OF_SERVICE: ReadonlySet<string> = new Set<RecordedMethod>([
-  ...(["createNamespace", "listNamespaces", "getResidencyReport"] as const),
+  ...(["createNamespace", "listNamespaces", "getResidencyReport", "listJobs"] as const),
 ]);
 /** Methods about all that lies below a prefix. */
 const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
@@ -61,7 +61,7 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs } = functions;
   return {
     uploads: { ...recordAll(uploads, recording), beginWrite: recordWrite(uploads.beginWrite, recording) },
     fileQueries: recordAll(fileQueries, recording),
@@ -71,6 +71,7 @@ export function recordCalls(functions: BoundFunctions, recording: Recording): Bo
     subscriptions: recordAll(subscriptions, recording),
     audit: recordAll(audit, recording),
     privacy: recordAll(privacy, recording),
+    jobs: recordAll(jobs, recording),
   };
 }
 

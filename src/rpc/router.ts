@@ -9,6 +9,7 @@ import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_
 import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { JobService } from "../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { PrivacyService } from "../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
@@ -33,6 +34,7 @@ import { createEventService, type EventFunctions } from "./services/event-servic
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
+import { createJobService, type JobFunctions } from "./services/job-service.ts";
 import { createNamespaceService, type NamespaceFunctions } from "./services/namespace-service.ts";
 import { createPrivacyService, type PrivacyFunctions } from "./services/privacy-service.ts";
 import { answerProbe } from "./services/probes.ts";
@@ -51,6 +53,7 @@ export interface ApiOptions {
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   privacy: PrivacyFunctions;
+  jobs: JobFunctions;
   configurations: ConfigurationFunctions;
   /**
    * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to
@@ -58,6 +61,8 @@ export interface ApiOptions {
    */
   markCommit: (caller: Caller) => Promise<CommitPosition | undefined>;
   authenticate: Authenticator;
+  /** Whether the caller may know that there is a namespace of that name. */
+  isNamespaceVisible: (caller: Caller, namespace: string) => boolean;
   readiness: Readiness;
   log: ErrorLog;
   /** Largest message of an answer, and of a stream that writes, in bytes; gRPC clients take 4 MiB by default. */
@@ -109,6 +114,7 @@ const SERVICES = [
   EventService,
   AuditService,
   PrivacyService,
+  JobService,
   ConfigurationService,
 ];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
@@ -160,6 +166,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(EventService, createEventService(options.events, options.subscriptions), gates.call)
     .service(AuditService, createAuditService(options.audit), gates.call)
     .service(PrivacyService, createPrivacyService(options.privacy), gates.call)
+    .service(JobService, createJobService(options.jobs), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)

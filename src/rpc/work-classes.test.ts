@@ -32,6 +32,17 @@ function createCalls(limits = WORK_LIMITS) {
       ]),
       audit: named(["listAuditEntries", "getInclusionProof"]),
       privacy: named(["exportDataSubject", "eraseDataSubject"]),
+      jobs: named([
+        ...[
+          "listJobs",
+          "startPurge",
+          "startCopy",
+          "getOperation",
+          "listOperations",
+          "waitOperation",
+          "cancelOperation",
+        ],
+      ]),
       subscriptions: named([
         ...["createSubscription", "getSubscription", "listSubscriptions", "updateSubscription"],
         ...["deleteSubscription", "redeliverEvents"],
@@ -42,13 +53,14 @@ function createCalls(limits = WORK_LIMITS) {
     } as unknown as Parameters<typeof limitWork>[0],
     limiters,
   );
-  const { fileQueries, fileCommands, uploads, audit, privacy, subscriptions } = limited;
+  const { fileQueries, fileCommands, uploads, audit, privacy, jobs, subscriptions } = limited;
   const all: Record<string, unknown> = {
     ...fileQueries,
     ...fileCommands,
     ...uploads,
     ...audit,
     ...privacy,
+    ...jobs,
     ...subscriptions,
   };
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
@@ -66,12 +78,13 @@ describe("limitWork", () => {
   /** Reads of files and exports are streams, which enter their class by themselves. */
   type CalledClass = Exclude<WorkClass, "reads of files" | "exports of the audit log">;
   const CLASSES = Object.entries({
-    lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions"],
-    pages: ["listFiles", "listGenerations", "listLinks"],
+    lookups: ["getFile", "createDownloadUrl", "getSubscription", "listSubscriptions", "getOperation"],
+    pages: ["listFiles", "listGenerations", "listLinks", "listJobs", "listOperations"],
     "filtered reads": ["searchFiles", "listAuditEntries", "exportDataSubject"],
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
+      ...["startPurge", "startCopy", "cancelOperation"],
     ],
     "calls to storage": [
       "eraseDataSubject",
@@ -83,6 +96,7 @@ describe("limitWork", () => {
       "signParts",
       "getInclusionProof",
     ],
+    "waits for operations": ["waitOperation"],
     copies: ["copyFile"],
   } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];
 

@@ -5,6 +5,7 @@ import type { AuditFunctions } from "./services/audit-service.ts";
 import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { JobFunctions } from "./services/job-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { PrivacyFunctions } from "./services/privacy-service.ts";
 import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
@@ -45,6 +46,8 @@ export const WORK_LIMITS = {
    * one. No export waits: the stream would be silent meanwhile.
    */
   "exports of the audit log": { runningMax: 2, waitingMax: 0, callerShare: 1 / 2 },
+  /** Calls that wait for the end of an operation: each looks at a row twice a second, and keeps a stream of HTTP/2. */
+  "waits for operations": { runningMax: 128, waitingMax: 0 },
   /** Copies within storage. Their parts wait for one another's slots there (`requestsMax.copy`), which all copies share. */
   copies: { runningMax: 32, waitingMax: 0 },
 } satisfies Record<string, WorkLimits>;
@@ -137,6 +140,17 @@ const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {
   eraseDataSubject: "calls to storage",
 };
 
+/** Operations do their work in a job, which bounds it. */
+const JOB_CLASSES: WorkClasses<JobFunctions> = {
+  listJobs: "pages",
+  startPurge: "commands",
+  startCopy: "commands",
+  getOperation: "lookups",
+  listOperations: "pages",
+  waitOperation: "waits for operations",
+  cancelOperation: "commands",
+};
+
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
   const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
@@ -153,6 +167,7 @@ export interface ApiFunctions {
   subscriptions: SubscriptionFunctions;
   audit: AuditFunctions;
   privacy: PrivacyFunctions;
+  jobs: JobFunctions;
 }
 
 /**
@@ -160,7 +175,7 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
@@ -170,6 +185,7 @@ export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): Bo
     subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
     audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
     privacy: limitFunctions(privacy, PRIVACY_CLASSES, limiters),
+    jobs: limitFunctions(jobs, JOB_CLASSES, limiters),
   };
 }
 

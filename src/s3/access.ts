@@ -4,10 +4,11 @@ import { withBackoff } from "../domain/limits/backoff.ts";
 import type { BodyRequests } from "./body-requests.ts";
 import type { OperationClass } from "./breaker.ts";
 import type { Breakers } from "./bucket-breakers.ts";
-import { toDomainError, toS3Failure } from "./errors.ts";
+import { toDomainError } from "./errors.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
 import { countRetry } from "./request-span.ts";
+import { mayTryAgain } from "./retries.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
 /**
@@ -94,17 +95,19 @@ class Stopping extends Error {
   }
 }
 
-/** Repeats a request that failed for a reason that may pass. */
+/** Repeats a request that failed for a reason that may pass, as long as the budget of retries lasts. */
 export async function retryS3<T>(
   access: S3Access,
   send: () => Promise<T>,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
-  const isRetryable = (error: unknown) => toS3Failure(error) === "retryable";
+  const { retry, retries } = access.body;
+  const isRetryable = (error: unknown) => mayTryAgain(error, retries);
   const signals = [access.closing, options.signal].filter((signal) => signal !== undefined);
   const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  retries.noteRequest();
   try {
-    return await withBackoff(access.body.retry, send, { isRetryable, onRetry: countRetry, signal });
+    return await withBackoff(retry, send, { isRetryable, onRetry: countRetry, signal });
   } catch (error) {
     if (access.closing?.aborted === true && error === access.closing.reason) throw new Stopping(error);
     throw error;

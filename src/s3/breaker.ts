@@ -17,7 +17,7 @@ export interface BreakerLimits {
 }
 
 /** The code of opossum's refusals; errors.ts compares it. */
-const OPEN_CODE = "EOPENBREAKER";
+export const BREAKER_OPEN_CODE = "EOPENBREAKER";
 
 /**
  * One opossum breaker around each single request. opossum's timeout is not used: a streamed body may rightly take long, and
@@ -103,7 +103,7 @@ class Probes {
 
   async send<T>(request: () => Promise<T>): Promise<T> {
     const now = performance.now();
-    if (now < this.#nextAt) throw Object.assign(new Error("a probe is under way"), { code: OPEN_CODE });
+    if (now < this.#nextAt) throw Object.assign(new Error("a probe is under way"), { code: BREAKER_OPEN_CODE });
     const probe = {};
     this.#latest = probe;
     this.#nextAt = now + this.#everyMs;

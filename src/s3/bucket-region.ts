@@ -1,25 +1,32 @@
 import { GetBucketLocationCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
 import { DomainError } from "../domain/errors.ts";
 import { request, type S3Access } from "./access.ts";
-import { toS3Answer } from "./errors.ts";
+import { toDomainError, toS3Answer } from "./errors.ts";
 
 /** Statuses by which S3 says that a bucket lies elsewhere: redirected, or signed for another region. */
 const ELSEWHERE: ReadonlySet<number> = new Set([301, 400]);
 /** Statuses by which a server says that it does not have GetBucketLocation, or does not allow it. */
 const NO_LOCATION: ReadonlySet<number> = new Set([403, 405, 501]);
 
-/** Implements ObjectStore.checkBucket. */
-export async function checkBucket(access: S3Access, bucket: string): Promise<void> {
-  await askBucket(access, bucket, () => headBucket(access, bucket));
+/** Implements ObjectStore.checkBucket: by one request. It is not tried again, and no open breaker keeps it from finding out. */
+export async function checkBucket(
+  access: S3Access,
+  bucket: string,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<void> {
+  const ask = () => headBucket(access, bucket, signal);
+  await access.slots.probe.run("", ask, { signal }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw signal.reason;
+    throw toBucketProblem(toDomainError(error, toWhat(bucket)), bucket);
+  });
 }
 
 /** Implements ObjectStore.readBucketRegion. */
 export async function readBucketRegion(access: S3Access, bucket: string): Promise<string | undefined> {
-  return await askBucket(
-    access,
-    bucket,
-    async () => (await headBucket(access, bucket)) ?? (await readLocation(access, bucket)),
-  );
+  const send = async () => (await headBucket(access, bucket)) ?? (await readLocation(access, bucket));
+  return await request(access, { operation: "probe", what: toWhat(bucket), send }).catch((error: unknown) => {
+    throw toBucketProblem(error, bucket);
+  });
 }
 
 /**
@@ -27,14 +34,17 @@ export async function readBucketRegion(access: S3Access, bucket: string): Promis
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html), so that it is learned although the request was signed
  * for another region. Other servers name it in the document of such a refusal, which the answer to HEAD does not have.
  */
-async function headBucket({ client }: S3Access, bucket: string): Promise<string | undefined> {
+async function headBucket({ client }: S3Access, bucket: string, signal?: AbortSignal): Promise<string | undefined> {
+  const aborting = signal === undefined ? {} : { abortSignal: signal };
   try {
-    return (await client.send(new HeadBucketCommand({ Bucket: bucket }))).BucketRegion;
+    return (await client.send(new HeadBucketCommand({ Bucket: bucket }), aborting)).BucketRegion;
   } catch (refusal) {
     if (!ELSEWHERE.has(toS3Answer(refusal)?.status ?? 0)) throw refusal;
     const stated =
       toStatedRegion(refusal) ??
-      (await client.send(new GetBucketLocationCommand({ Bucket: bucket })).then(() => undefined, toStatedRegion));
+      (await client
+        .send(new GetBucketLocationCommand({ Bucket: bucket }), aborting)
+        .then(() => undefined, toStatedRegion));
     if (stated === undefined) throw refusal;
     return stated;
   }
@@ -55,16 +65,18 @@ async function readLocation({ client }: S3Access, bucket: string): Promise<strin
   return location === "" ? undefined : location;
 }
 
-async function askBucket<T>(access: S3Access, bucket: string, send: () => Promise<T>): Promise<T> {
-  return await request(access, { operation: "probe", what: `bucket ${bucket}`, send }).catch((error) => {
-    if (!(error instanceof DomainError) || error.reason !== "FILE_NOT_FOUND") throw error;
-    const message = `bucket ${bucket} does not exist; create it, or configure another`;
-    // Only the operator can mend this: waiting does not help.
-    throw new DomainError("unavailable", message, {
-      reason: "STORAGE_UNAVAILABLE",
-      retryAfterMs: 60_000,
-      cause: error,
-    });
+function toWhat(bucket: string): string {
+  return `bucket ${bucket}`;
+}
+
+/** Only the operator can mend a bucket that is missing: waiting does not help. */
+function toBucketProblem(error: unknown, bucket: string): unknown {
+  if (!(error instanceof DomainError) || error.reason !== "FILE_NOT_FOUND") return error;
+  const message = `bucket ${bucket} does not exist; create it, or configure another`;
+  return new DomainError("unavailable", message, {
+    reason: "STORAGE_UNAVAILABLE",
+    retryAfterMs: 60_000,
+    cause: error,
   });
 }
 

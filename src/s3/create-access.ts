@@ -1,4 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import type { ChecksumProof, Encryption, S3Access } from "./access.ts";
 import { BodyRequests } from "./body-requests.ts";
 import type { BreakerLimits, OperationClass } from "./breaker.ts";
@@ -7,7 +8,8 @@ import { ByRegion } from "./by-region.ts";
 import { createS3Client, type S3Credentials, type S3Location } from "./client.ts";
 import { type ConnectionLimits, Connections } from "./connections.ts";
 import { createReadClient, type ReadRole } from "./read-client.ts";
-import type { ReplayableBodyPolicy } from "./replayable-body.ts";
+import type { BodyPolicy } from "./replayable-body.ts";
+import { toRetryLimits } from "./retries.ts";
 
 /** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
@@ -19,7 +21,7 @@ export interface S3Settings {
     encryption: Encryption;
   };
   breaker: BreakerLimits;
-  body: ReplayableBodyPolicy;
+  body: BodyPolicy;
 }
 
 /** The adapter's access to any bucket, over connections of its own. */
@@ -35,7 +37,7 @@ export interface OwnS3Access {
 
 /**
  * Opens the adapter's access to S3; nothing is sent yet. All buckets share the connections, the slots and the clock; each region
- * has a client, and each bucket has breakers of its own. Credentials are by default those of the SDK's default chain, and
+ * has a client and a budget of retries, and each bucket has breakers of its own. Credentials are by default those of the SDK's default chain, and
  * those of one region are used in all.
  */
 export function createS3Access(
@@ -59,6 +61,7 @@ export function createS3Access(
   const bodies = new ByRegion((region) => new BodyRequests(clients.of(region), connections));
   const readHome = createReadClient(s3, connections);
   const readClients = readHome === undefined ? clients : toClients(readHome);
+  const policies = new ByRegion(() => ({ ...body, retries: new RetryBudget(toRetryLimits(s3.limits)) }));
   const at = (bucket: string, clientsOfRole = clients): S3Access => {
     const region = regionOf(bucket) ?? s3.region;
     return {
@@ -67,7 +70,7 @@ export function createS3Access(
       slots,
       clock,
       breakers: breakers.of(bucket),
-      body,
+      body: policies.of(region),
       checksums: s3.checksums,
       encryption: s3.encryption,
       ...watched,

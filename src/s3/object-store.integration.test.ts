@@ -5,6 +5,7 @@ import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/object-store-subject.ts";
 import { createBucket } from "../testing/rigs/s3-judge.ts";
 import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/s3-subject.ts";
+import { until } from "../testing/rigs/until.ts";
 import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {
@@ -68,8 +69,35 @@ describe("createObjectStore", () => {
     expect(await store.head(bucket, key)).to.include({ sizeBytes: 5 });
     expect((await readObject({ store, bucket }, key)).toString()).to.equal("hello");
     await store.delete(bucket, key);
-    await store.checkBucket(bucket);
+    await store.readBucketRegion(bucket);
     expect(s3.server.faults.pending).to.equal(0);
+    close();
+  });
+
+  it("asks a bucket once whether it answers, also while its breakers are open", async () => {
+    const { access, close } = createTestAccess(s3.endpoint, {
+      breaker: { requestsMin: 1, failurePercentMax: 10, openMs: 60_000 },
+    });
+    const store = createObjectStore(() => access);
+    s3.server.faults.add({ operation: "HeadBucket", times: 9, fault: { kind: "status", status: 500, code: "Gone" } });
+    await store.readBucketRegion("bucket").catch(() => {});
+    expect(s3.server.faults.pending, "the breaker has opened").to.equal(8);
+    const refusal = await store.checkBucket("bucket").catch((caught) => caught);
+    expect(refusal).to.include({ reason: "STORAGE_UNAVAILABLE" });
+    expect(s3.server.faults.pending).to.equal(7);
+    s3.server.faults.clear();
+    await store.checkBucket("bucket");
+    close();
+  });
+
+  it("gives a bucket up that does not answer, when its caller does", async () => {
+    const { store, bucket, close } = open();
+    s3.server.faults.add({ operation: "HeadBucket", fault: { kind: "hang" } });
+    const stop = new AbortController();
+    const checking = store.checkBucket(bucket, { signal: stop.signal }).catch((reason) => reason);
+    await until("the request is there", () => s3.server.faults.pending === 0);
+    stop.abort("enough");
+    expect(await checking).to.equal("enough");
     close();
   });
 
@@ -84,6 +112,29 @@ describe("createObjectStore", () => {
     expect(error).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 });
     expect(s3.server.faults.pending).to.equal(5);
     s3.server.faults.clear();
+    close();
+  });
+
+  it("tries a tenth of its requests again once the reserve of retries is used up, and all of them in the end", async () => {
+    const requestsMax = { body: 1, control: 1, read: 1, copy: 1, probe: 1 };
+    const { access, close } = createTestAccess(s3.endpoint, { limits: { requestsMax } });
+    const store = createObjectStore(() => access);
+    const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
+    const count = () => s3.server.requestCount("HeadObject");
+    const before = count();
+    const calls = 40;
+    s3.server.faults.add({
+      operation: "HeadObject",
+      times: 1000,
+      fault: { kind: "status", status: 500, code: "Down" },
+    });
+    for (let call = 0; call < calls; call++) await store.head("bucket", key).catch(() => {});
+    // One for each of the five requests that can be under way, and a tenth of those that were made.
+    expect(count() - before - calls).to.be.within(5, 5 + calls / 10);
+    s3.server.faults.clear();
+    for (let call = 0; call < 10; call++) await store.head("bucket", key);
+    s3.server.faults.add({ operation: "HeadObject", fault: { kind: "status", status: 500, code: "Down" } });
+    expect(await store.head("bucket", key)).to.include({ sizeBytes: 5 });
     close();
   });
 

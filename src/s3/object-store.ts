@@ -170,7 +170,7 @@ export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore
       return { url: await getSignedUrl(client, command, signing), headers };
     },
 
-    checkBucket: (bucket) => checkBucket(at(bucket), bucket),
+    checkBucket: (bucket, options) => checkBucket(at(bucket), bucket, options),
 
     readBucketRegion: (bucket) => readBucketRegion(at(bucket), bucket),
   };

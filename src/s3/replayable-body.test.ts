@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
+import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import type { BodyAck } from "../domain/object-store.ts";
 import { type AnsweredAttempt, answeredAttempts } from "../testing/fakes/answered-attempt.ts";
 import { settle } from "../testing/fakes/settle.ts";
@@ -11,6 +12,7 @@ import { ReplayableBody, type ReplayableBodyPolicy } from "./replayable-body.ts"
 const POLICY: ReplayableBodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 0 },
   retry: { triesMax: 3, baseDelayMs: 100, delayMaxMs: 1000, timeMaxMs: 60_000, random: () => 0 },
+  retries: new RetryBudget({ share: 1, reserveMax: 100 }),
   idleTimeoutMs: 1000,
   answerTimeoutMs: 2000,
 };
@@ -86,6 +88,16 @@ describe("ReplayableBody", () => {
     attempt(2).answer.resolve(ACK);
     expect(await outcome).to.equal("acknowledged");
     expect(body.kept).to.deep.equal([]);
+  });
+
+  it("does not try again once the retries of all requests are used up", async () => {
+    const { body, attempts, attempt, outcome } = begin(5, { retries: new RetryBudget({ share: 0.1, reserveMax: 0 }) });
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    await settle();
+    attempt(1).answer.reject(slowDown());
+    expect(await outcome).to.include({ reason: "STORAGE_UNAVAILABLE" });
+    expect(attempts).to.have.lengthOf(1);
   });
 
   it("waits between tries, with growing jitter", async () => {

@@ -1,17 +1,25 @@
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import { type BackoffPolicy, toBackoffDelayMs } from "../domain/limits/backoff.ts";
+import type { RetryBudget } from "../domain/limits/retry-budget.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import { countRetry } from "./request-span.ts";
+import { mayTryAgain } from "./retries.ts";
 
 /**
  * How a replayable body behaves. Its request begins once there are as many bytes as are written at once, `layout.corkBytes`: a
  * slow caller occupies no connection before. A body whose caller falls silent is sent once it is whole.
  */
-export interface ReplayableBodyPolicy extends AttemptPolicy {
+export interface BodyPolicy extends AttemptPolicy {
   retry: BackoffPolicy;
+}
+
+/** The same, with what bodies share. */
+export interface ReplayableBodyPolicy extends BodyPolicy {
+  /** The retries that all requests of the region share. */
+  retries: RetryBudget;
 }
 
 /**
@@ -83,6 +91,7 @@ export class ReplayableBody implements BodyInFlight {
     let attempts = 0;
     let firstFailedAt = 0;
     const { form, corkBytes } = this.#policy.layout;
+    this.#policy.retries.noteRequest();
     let isDeferred = form === "header";
     for (let failures = 0; ; ) {
       await this.#untilCame(isDeferred ? Number.POSITIVE_INFINITY : corkBytes);
@@ -105,8 +114,8 @@ export class ReplayableBody implements BodyInFlight {
         if (failures === 1) firstFailedAt = performance.now();
         const delayMs = toBackoffDelayMs(this.#policy.retry, failures);
         const isLast = failures >= this.#policy.retry.triesMax || this.#isTooLate(firstFailedAt, delayMs);
-        const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
-        if (isLast || !isRetryable) throw toDomainError(error, this.#delivery.what);
+        const isAgain = !isLast && (this.#isBadDigest(error) || mayTryAgain(error, this.#policy.retries));
+        if (!isAgain) throw toDomainError(error, this.#delivery.what);
         countRetry(error);
         await this.#sleep(delayMs);
       }

@@ -12,21 +12,32 @@ interface CopyWriter {
   parts: readonly DurablePart[];
 }
 
+interface CopyOptions {
+  source: File;
+  partsInFlightMax: number;
+  /** Parts that are copied by one call. */
+  partsPerStepMax: number;
+}
+
 /**
  * Copies the bytes of a file into an upload of the same size, within storage: whole where the upload has one part,
  * otherwise in parts, `partsInFlightMax` at a time, without the parts that are durable already. Each part is claimed before
- * it is copied, and recorded before the next; when one fails the others settle first. `aborted / CHECKSUM_MISMATCH` when
+ * it is copied, and recorded before the next; when one fails the others settle first. Where more than `partsPerStepMax` parts are missing
+ * it resolves to what is durable by then. `aborted / CHECKSUM_MISMATCH` when
  * the parts' CRC32s do not make the file's; `WRITER_FENCED` when a newer call copies the same; otherwise errors as of
  * ObjectStore.
  */
 export async function copyBytes(
   access: UploadAccess<"writers">,
   writer: CopyWriter,
-  options: { source: File; partsInFlightMax: number },
+  options: CopyOptions,
 ): Promise<WrittenBytes> {
   const { sizeBytes, crc32, sha256 } = options.source;
   if (sizeBytes <= writer.upload.partSizeBytes) return await copyWhole(access, writer, options.source);
   const parts = await copyParts(access, writer, options);
+  const copiedBytes = parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  if (copiedBytes < sizeBytes)
+    return { sizeBytes: copiedBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
   if (combineParts(parts) !== crc32) {
     throw new DomainError("aborted", "the parts that storage copied have another CRC32 than the file; copy it anew", {
       reason: "CHECKSUM_MISMATCH",
@@ -57,14 +68,14 @@ async function copyWhole(
 async function copyParts(
   access: UploadAccess<"writers">,
   writer: CopyWriter,
-  { source, partsInFlightMax }: { source: File; partsInFlightMax: number },
+  { source, partsInFlightMax, partsPerStepMax }: CopyOptions,
 ): Promise<DurablePart[]> {
   const { upload } = writer;
   const durable = new Map(writer.parts.map((part) => [part.partNumber, part]));
   const count = Math.ceil(source.sizeBytes / upload.partSizeBytes);
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !durable.has(number));
   const multipartId = missing.length === 0 ? "" : await beginMultipart(access, upload);
-  const numbers = missing.values();
+  const numbers = missing.slice(0, partsPerStepMax).values();
   let failure: { error: unknown } | undefined;
   const work = async () => {
     // All workers take part numbers from one iterator, until one of them fails.

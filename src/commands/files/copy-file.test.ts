@@ -22,6 +22,7 @@ const LIMITS = {
   objectMaxBytes: 100,
   partSizeBytes: 40,
   partsInFlightMax: 2,
+  partsPerStepMax: 10_000,
   otherCall: { triesMax: 10_000, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
 };
 const NOTHING = {

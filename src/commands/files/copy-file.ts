@@ -35,6 +35,8 @@ export interface CopyLimits {
   partSizeBytes: number;
   /** Parts of one file that are copied at once. */
   partsInFlightMax: number;
+  /** Parts that one step copies. */
+  partsPerStepMax: number;
   /** How often, and how long, a call looks for the copy that a newer one with its request id makes. */
   otherCall: BackoffPolicy;
 }
@@ -49,6 +51,8 @@ export const COPY_LIMITS: CopyLimits = {
   objectMaxBytes: 1024 * MIB,
   partSizeBytes: 512 * MIB,
   partsInFlightMax: 8,
+  // A call copies all of them.
+  partsPerStepMax: PARTS_MAX,
   // A minute, which most callers and proxies wait for; who is told to ask again gets the answer then.
   otherCall: { triesMax: 1000, baseDelayMs: 50, delayMaxMs: 2000, timeMaxMs: 60_000, random: Math.random },
 };
@@ -90,35 +94,29 @@ export function createFileCopier(
   access: CopyAccess & { files: Pick<FileRepository, "get"> },
   limits: CopyLimits,
 ): FileCopier {
-  return (request, options) => copyFile(access, request, { ...options, limits });
+  return async (request, { caller }) => {
+    const step = await stepCopy(access, request, { caller, limits });
+    if (step.file === undefined) throw new Error("a copy has more parts than storage takes");
+    return step.file;
+  };
 }
 
-async function copyFile(
+/** What one step of a copy has come to: the copy, or how far it is. */
+export type CopyStep = { file: File } | { file?: undefined; copiedBytes: number; sizeBytes: number };
+
+/** The same in steps of `partsPerStepMax` parts: each call with the same request goes on, until one has made the copy. */
+export async function stepCopy(
   access: CopyAccess & { files: Pick<FileRepository, "get"> },
   request: CopyFileRequest,
-  options: { caller: Caller; limits: CopyLimits },
-): Promise<File> {
-  const { caller, limits } = options;
-  const { values, updateMask, generation, ifTargetGenerationMatch } = request;
-  const etag = parseEtag(request.etag);
+  { caller, limits }: { caller: Caller; limits: CopyLimits },
+): Promise<CopyStep> {
   const namespace = requireResident(access, request.namespace);
-  const path = parseFilePath(request.path);
-  const targetPath = parseNewFilePath(request.targetPath, "target_path");
-  if (generation !== undefined) parseGeneration(generation);
-  if (ifTargetGenerationMatch !== undefined) {
-    parseLiveGeneration(ifTargetGenerationMatch, "if_target_generation_match");
-  }
-  const describe = parseDescriptionChanges(values, updateMask);
-  const conditions = [etag, ifTargetGenerationMatch ?? null];
-  const identity = toCommandIdentity(caller, "CopyFile", {
-    namespace: namespace.name,
-    requestId: request.requestId,
-    content: [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
-  });
+  const { path, targetPath, etag, describe, identity } = parseCopyRequest(request, caller);
+  const { generation, ifTargetGenerationMatch } = request;
   const declared = { committer: toDeed(identity).actor };
   // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
-  if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier, declared);
+  if (earlier !== undefined && earlier.state !== "open") return { file: await finish(access, earlier, declared) };
   const source = requireReadable(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
   );
@@ -139,6 +137,23 @@ async function copyFile(
     identity,
   );
   return await copyInto(access, created.upload, { source, limits, declared });
+}
+
+/** What a request asks for, and the identity of its command. `invalid_argument` as of `createFileCopier`. */
+export function parseCopyRequest(request: CopyFileRequest, caller: Caller) {
+  const { namespace, requestId, values, updateMask, generation, ifTargetGenerationMatch } = request;
+  const etag = parseEtag(request.etag);
+  const path = parseFilePath(request.path);
+  const targetPath = parseNewFilePath(request.targetPath, "target_path");
+  if (generation !== undefined) parseGeneration(generation);
+  if (ifTargetGenerationMatch !== undefined) {
+    parseLiveGeneration(ifTargetGenerationMatch, "if_target_generation_match");
+  }
+  const describe = parseDescriptionChanges(values, updateMask);
+  const conditions = [etag, ifTargetGenerationMatch ?? null];
+  const content = [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null];
+  const identity = toCommandIdentity(caller, "CopyFile", { namespace, requestId, content });
+  return { path, targetPath, etag, describe, identity };
 }
 
 /** Returns how the copy's description follows from that of the source. */
@@ -201,12 +216,12 @@ interface CopyOptions {
  * Copies the missing bytes into an open upload, and commits it. When a newer call does the same, the answer is the copy of
  * that call.
  */
-async function copyInto(access: CopyAccess, upload: Upload, options: CopyOptions): Promise<File> {
+async function copyInto(access: CopyAccess, upload: Upload, options: CopyOptions): Promise<CopyStep> {
   try {
     return await copyAsWriter(access, upload, options);
   } catch (error) {
     if (!isTakenOver(error)) throw error;
-    return await awaitOther(access, upload, options);
+    return { file: await awaitOther(access, upload, options) };
   }
 }
 
@@ -229,18 +244,20 @@ async function copyAsWriter(
   access: CopyAccess,
   upload: Upload,
   { source, limits, declared }: CopyOptions,
-): Promise<File> {
+): Promise<CopyStep> {
   const { namespace, uploadId, sizeBytes, expectedCrc32 } = upload;
   if (source.sizeBytes !== sizeBytes || source.crc32 !== expectedCrc32) throw sourceReplaced(source);
   const { instance } = access;
   const begin = { instance, expireAfterMs: access.limits.expireAfterMs };
   const start = await withDatabase(access, () => access.uploads.writers.beginWriter(namespace, uploadId, begin));
-  if (start.epoch === 0) return await finish(access, start.upload, declared);
-  const written = await copyBytes(access, start, { source, partsInFlightMax: limits.partsInFlightMax });
+  if (start.epoch === 0) return { file: await finish(access, start.upload, declared) };
+  const written = await copyBytes(access, start, { source, ...limits });
+  if (written.parts.length > 0 && written.sizeBytes < source.sizeBytes)
+    return { copiedBytes: written.sizeBytes, sizeBytes: source.sizeBytes };
   const options = { written, declared, commit: true, epoch: start.epoch };
   const file = await explainTarget(upload, () => commitWritten(access, start.upload, options));
   if (file === undefined) throw new Error(`the copy ${uploadId} was committed without a file`);
-  return file;
+  return { file };
 }
 
 /** Commits a copy whose bytes are there, whoever copied them. */

@@ -73,37 +73,64 @@ export async function purgeFiles(
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const asked = parseFileFilter(request.filter);
   if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
-  const find = () => findFiles(deps.lists, request, { namespace: namespace.name, asked });
+  const find = () => findPurgeable(deps.lists, request, { namespace: namespace.name, asked });
   const { caller, signal } = options;
   const { files, nextPageToken } = await deps.filteredReads.run(caller.principal, find, { signal });
   const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
   const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
   if (dryRun) return result;
   const content = [request.filter, includeLive, includeSuperseded];
-  const identify = (file: File) =>
+  const identify = (file: Purgeable) =>
     toCommandIdentity(caller, "PurgeFiles", {
       namespace: namespace.name,
       requestId: toPartId(requestId, file),
       content,
     });
+  return { ...result, ...(await purgeFound(deps, namespace, { files: files.map(toPurgeable), identify })) };
+}
+
+/** A generation that is to be purged, as it was found. */
+export interface Purgeable extends Pick<File, "fileId" | "path" | "generation"> {
+  isLive: boolean;
+}
+
+/** What of a found file its purge needs to know. */
+export function toPurgeable({ fileId, path, generation, deleteTime, supersedeTime }: File): Purgeable {
+  return { fileId, path, generation, isLive: deleteTime === undefined && supersedeTime === undefined };
+}
+
+/**
+ * Purges files that were found, a few at a time, each under the identity of its own: with the same ones again it purges what is
+ * left, and counts all. A file that somebody has changed since is no longer the one that matched, and is left. Rejects as
+ * `purgeFiles`, with the rest not done.
+ */
+export async function purgeFound(
+  deps: Pick<Deps, "files" | "objects">,
+  namespace: Pick<Namespace, "name" | "retentionMs">,
+  { files, identify }: { files: readonly Purgeable[]; identify: (file: Purgeable) => CommandIdentity },
+): Promise<{ purged: number; retained: number }> {
+  const counts = { purged: 0, retained: 0 };
   for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
     const some = files.slice(at, at + PURGES_IN_FLIGHT_MAX);
     const outcomes = await Promise.allSettled(some.map((file) => purgeOne(deps, namespace, { file, identify })));
     for (const outcome of outcomes) {
       if (outcome.status === "rejected") throw outcome.reason;
-      if (outcome.value === "purged") result.purged++;
-      if (outcome.value === "retained") result.retained++;
+      if (outcome.value !== "overtaken") counts[outcome.value]++;
     }
   }
-  return result;
+  return counts;
 }
 
-/** A page of what is to be purged: first of the files that lists show; after the last of them, of superseded generations. */
-async function findFiles(
+/**
+ * A page of what is to be purged: first of the files that lists show; after the last of them, of superseded generations. A page may
+ * be empty although others follow. Errors: `invalid_argument / PAGE_TOKEN_INVALID`, `ARGUMENT_INVALID` for a negative page size.
+ */
+export async function findPurgeable(
   files: Deps["lists"],
-  { includeLive, includeSuperseded, pageSize, pageToken }: PurgeFilesRequest,
+  request: Pick<PurgeFilesRequest, "includeLive" | "includeSuperseded" | keyof PageRequest>,
   { namespace, asked }: { namespace: string; asked: FileFilter },
 ): Promise<{ files: File[]; nextPageToken: string }> {
+  const { includeLive, includeSuperseded, pageSize, pageToken } = request;
   const deleted: FileFilter = { kind: "present", field: "delete_time" };
   const filter: FileFilter = includeLive ? asked : { kind: "and", of: [asked, deleted] };
   const listing = ["purge", namespace, filter, includeSuperseded];
@@ -127,14 +154,14 @@ async function findFiles(
 }
 
 async function purgeOne(
-  { files, objects }: Deps,
-  { name, retentionMs }: Namespace,
-  { file, identify }: { file: File; identify: (file: File) => CommandIdentity },
+  { files, objects }: Pick<Deps, "files" | "objects">,
+  { name, retentionMs }: Pick<Namespace, "name" | "retentionMs">,
+  { file, identify }: { file: Purgeable; identify: (file: Purgeable) => CommandIdentity },
 ): Promise<"purged" | "retained" | "overtaken"> {
-  const { path, generation } = file;
+  const { path, generation, isLive } = file;
   const identity = identify(file);
   try {
-    if (file.deleteTime === undefined && file.supersedeTime === undefined) {
+    if (isLive) {
       const deletion: CommandIdentity = { ...identity, method: "PurgeFiles/delete" };
       await files.delete(name, path, { identity: deletion, retentionMs, ifGenerationMatch: generation });
     }
@@ -152,8 +179,8 @@ async function purgeOne(
   }
 }
 
-/** The request id of one file's purge, which follows from the call's: a UUID of version 8 (RFC 9562). */
-function toPartId(requestId: string, { fileId }: File): string {
+/** The request id of one file's purge, which follows from the call's or the operation's: a UUID of version 8 (RFC 9562). */
+export function toPartId(requestId: string, { fileId }: Pick<File, "fileId">): string {
   const hex = createHash("sha256").update(`${requestId}/${fileId}`).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -119,8 +119,19 @@ function adoptQueryHeaders(headers: Map<string, string>, target: RequestTarget):
   }
 }
 
+/** What the system says when a disk has no room, or this process may use no more of it. */
+const FULL_CODES: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** A failure that is none of the caller's. */
+function toFailure(error: unknown): S3Error {
+  if (FULL_CODES.has((error as { code?: unknown } | undefined)?.code)) {
+    return new S3Error("InsufficientStorage", "The disk of this server is full; make room on it.");
+  }
+  return new S3Error("InternalError", "We encountered an internal error.");
+}
+
 function toRefusal(error: unknown, request: IncomingMessage, requestId: string): { answer: Answer; closes: boolean } {
-  const refusal = error instanceof S3Error ? error : new S3Error("InternalError", "We encountered an internal error.");
+  const refusal = error instanceof S3Error ? error : toFailure(error);
   const { code, message, details, headers, status } = refusal;
   const resource = (request.url ?? "").split("?", 1)[0] ?? "";
   const body = request.method === "HEAD" ? undefined : toErrorXml({ code, message, details, resource, requestId });

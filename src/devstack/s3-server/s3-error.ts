@@ -13,6 +13,8 @@ const STATUS_OF = {
   EntityTooLarge: 400,
   EntityTooSmall: 400,
   IncompleteBody: 400,
+  // S3 itself is never full. Servers that can be say it by HTTP's status 507.
+  InsufficientStorage: 507,
   InternalError: 500,
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,

@@ -18,6 +18,8 @@ const need = (role: Role, at: Need["at"]): Need => ({ oneOf: [role], at });
 const SEES_UPLOAD: Need = { oneOf: ["reader", "writer"], at: "upload" };
 const KEEPS: Pick<Need, "oneOf" | "ifHolds"> = { oneOf: ["admin"], ifHolds: true };
 
+const COPIES: readonly Need[] = [need("reader", "path"), need("writer", "targetPath"), { ...KEEPS, at: "targetPath" }];
+
 /**
  * What each method on files, links and uploads needs: all of its needs together. The methods on a namespace itself have
  * NAMESPACE_RULES. A method that is in neither table does not compile.
@@ -44,7 +46,7 @@ export const METHOD_RULES = {
   updateFile: [need("writer", "path"), { ...KEEPS, at: "path" }],
   restoreGeneration: [need("writer", "path")],
   // Whoever copies or moves a file can read it at the other place.
-  copyFile: [need("reader", "path"), need("writer", "targetPath"), { ...KEEPS, at: "targetPath" }],
+  copyFile: COPIES,
   moveFile: [need("reader", "path"), need("deleter", "path"), need("writer", "targetPath")],
   deleteFile: [need("deleter", "path")],
   undeleteFile: [need("deleter", "path")],
@@ -71,6 +73,14 @@ export const METHOD_RULES = {
   // Whoever sees or erases all that is kept about somebody does so at every path.
   exportDataSubject: [need("admin", "namespace")],
   eraseDataSubject: [need("admin", "namespace")],
+
+  startPurge: [need("deleter", "list")],
+  startCopy: COPIES,
+  // Everybody sees their own operations, and an admin of the whole namespace those of all.
+  getOperation: [{ oneOf: ROLES, at: "list" }],
+  listOperations: [{ oneOf: ROLES, at: "list" }],
+  waitOperation: [{ oneOf: ROLES, at: "list" }],
+  cancelOperation: [{ oneOf: ROLES, at: "list" }],
 } as const satisfies Record<string, readonly Need[]>;
 
 /** A method of METHOD_RULES. */
@@ -103,6 +113,12 @@ export const NAMESPACE_RULES = {
   getGrants: ["auditor", "admin", "service-admin"],
   setGrants: ["admin", "service-admin"],
 } as const satisfies Record<string, readonly (Role | "service-admin")[]>;
+
+/** The methods on the service itself, which whoever SLUICE_ADMINS names may call. */
+export const SERVICE_METHODS = ["listJobs"] as const;
+
+/** A method of SERVICE_METHODS. */
+export type ServiceMethod = (typeof SERVICE_METHODS)[number];
 
 /** A method of NAMESPACE_RULES. */
 export type NamespaceMethod = keyof typeof NAMESPACE_RULES;

@@ -21,6 +21,9 @@ export const EVENT_TYPES = {
   PurgeFile: undefined,
   PurgeFiles: undefined,
   PurgeDueFile: undefined,
+  // An operation is told by what it changes.
+  StartPurge: undefined,
+  StartCopy: undefined,
   // What an upload makes is told as a file.
   CreateUpload: undefined,
   CompleteUpload: undefined,

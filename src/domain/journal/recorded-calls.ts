@@ -1,4 +1,4 @@
-import type { NamespaceMethod, RuledMethod } from "../access/method-rules.ts";
+import type { NamespaceMethod, RuledMethod, ServiceMethod } from "../access/method-rules.ts";
 
 /**
  * What the journal says of the calls of a method, beside the entries that changes write themselves:
@@ -69,7 +69,15 @@ export const RECORDED_CALLS = {
   updateSubscription: "failures",
   deleteSubscription: "failures",
   redeliverEvents: "failures",
-} as const satisfies Record<RuledMethod | NamespaceMethod | "listEvents" | "watchEvents", Recorded>;
+
+  listJobs: "summed",
+  startPurge: "each",
+  startCopy: "each",
+  getOperation: "summed",
+  listOperations: "summed",
+  waitOperation: "summed",
+  cancelOperation: "each",
+} as const satisfies Record<RuledMethod | NamespaceMethod | ServiceMethod | "listEvents" | "watchEvents", Recorded>;
 
 /** A method of RECORDED_CALLS. */
 export type RecordedMethod = keyof typeof RECORDED_CALLS;

@@ -10,10 +10,11 @@ import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
 import { observeMetric } from "../../telemetry/metrics.ts";
 import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
-import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
+import { atBorder, databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
 import { observeQueries } from "./observe-queries.ts";
 import { createRdsPassword } from "./rds-password.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
+import { ServerGate } from "./server-gate.ts";
 import { hearClientErrors } from "./unheard-errors.ts";
 import { keepRowsYoung } from "./young-rows.ts";
 
@@ -46,6 +47,15 @@ export const LINK_CONNECTIONS_MAX = 2;
  */
 const JOURNAL_LIMITS = { connectionsMax: 2, statementTimeoutMs: 4000 };
 
+/** How long a server may take to answer the question whether it does, in milliseconds; two such questions fit into five seconds. */
+const CHECK_ANSWER_MAX_MS = 1000;
+/** For these questions alone: they are not to wait behind statements, nor for a connection that does not come. */
+const CHECK_LIMITS = {
+  connectionsMax: 1,
+  connectTimeoutMs: CHECK_ANSWER_MAX_MS,
+  statementTimeoutMs: CHECK_ANSWER_MAX_MS,
+};
+
 /** How the database is reached. */
 export interface PoolOptions {
   /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */
@@ -54,6 +64,8 @@ export interface PoolOptions {
   /** Region of RDS, which then issues a token for each new connection; the URL's password is used when left out. */
   iamRegion?: string | undefined;
   limits?: Partial<PoolLimits>;
+  /** Keeps statements from the server while it does not answer; nothing does when left out. */
+  gate?: ServerGate;
 }
 
 /** Statements are tried at most this often when they are rolled back by a deadlock or serialization failure. */
@@ -77,7 +89,11 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       poolName: name,
       ...(iamRegion !== undefined && { password: createRdsPassword({ url, region: iamRegion }) }),
       ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
-      interceptors: [rowValidation, observeQueries(name)],
+      interceptors: [
+        rowValidation,
+        observeQueries(name),
+        ...(options.gate === undefined ? [] : [options.gate.interceptor]),
+      ],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
@@ -144,8 +160,11 @@ export interface DatabasePools {
   queries: DatabasePool;
   /** The replica where there is one, and the primary when the replica is away or behind. */
   read: ReadPool;
-  /** Resolves when the primary answers on both pools; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
-  ping(): Promise<void>;
+  /**
+   * Resolves when the primary answers; rejects with `unavailable / DATABASE_UNAVAILABLE` after a second. From two rejections in a
+   * row on, until the primary answers again, it gets one question at a time, and statements are refused when that fails.
+   */
+  check(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -157,47 +176,85 @@ export async function readDatabaseClock(pool: DatabasePool): Promise<Date> {
 
 const clockRow = z.object({ now: z.date() });
 
+/** Asks a server over a connection of its own whether it answers, and keeps statements from it while it does not. */
+class ServerChecks {
+  readonly gate: ServerGate;
+  readonly #open: () => Promise<DatabasePool>;
+  #pool: Promise<DatabasePool> | undefined;
+
+  constructor(name: string, options: PoolOptions) {
+    this.#open = () => createDatabasePool(name, { ...options, limits: { ...options.limits, ...CHECK_LIMITS } });
+    const { ask } = atBorder({ ask: () => this.#ask() }, { deadlineMs: CHECK_ANSWER_MAX_MS });
+    this.gate = new ServerGate(ask);
+  }
+
+  async end(): Promise<void> {
+    await this.#pool?.then((pool) => pool.end()).catch(() => {});
+  }
+
+  async #ask(): Promise<void> {
+    this.#pool ??= this.#open().catch((error) => {
+      // The next question opens another one.
+      this.#pool = undefined;
+      throw error;
+    });
+    await (await this.#pool).query(sql.unsafe`SELECT 1`);
+  }
+}
+
 /** Opens the pools; `replica` absent means the same server. A replica that is away keeps nobody from starting. */
 export async function createDatabasePools(
-  options: PoolOptions & {
+  options: Omit<PoolOptions, "gate"> & {
     replica?: Pick<PoolOptions, "url" | "tls" | "iamRegion"> | undefined;
     /** Hears when the replica fails, and when it answers again. */
     onReplicaChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
   },
 ): Promise<DatabasePools> {
-  const commands = await createDatabasePool("commands", options);
-  const opened = [commands];
+  const checks = new ServerChecks("checks", options);
+  const opened: DatabasePool[] = [];
+  const open = async (name: string, limits: Partial<PoolLimits> = {}) => {
+    const { gate } = checks;
+    const pool = await createDatabasePool(name, { ...options, gate, limits: { ...options.limits, ...limits } });
+    opened.push(pool);
+    return pool;
+  };
+  const endOpened = async () => {
+    await Promise.all([...opened.map((pool) => pool.end()), checks.end()]);
+  };
   try {
-    const links = await createDatabasePool("links", {
-      ...options,
-      limits: { ...options.limits, connectionsMax: LINK_CONNECTIONS_MAX },
-    });
-    opened.push(links);
-    const journal = await createDatabasePool("journal", {
-      ...options,
-      limits: { ...options.limits, ...JOURNAL_LIMITS },
-    });
-    opened.push(journal);
-    const queries = await createDatabasePool("queries", options);
-    const { replica } = options;
-    const reads = createReadPool({
-      primary: queries,
-      ...(replica !== undefined && { openReplica: () => createDatabasePool("replica", { ...options, ...replica }) }),
-      onChange: options.onReplicaChange,
-    });
-    const end = async () => {
-      await Promise.all([commands.end(), links.end(), journal.end(), queries.end(), reads.end()]);
+    const commands = await open("commands");
+    const links = await open("links", { connectionsMax: LINK_CONNECTIONS_MAX });
+    const journal = await open("journal", JOURNAL_LIMITS);
+    const queries = await open("queries");
+    const reads = createReads(queries, options);
+    return {
+      ...{ commands, links, journal, queries, read: reads.read },
+      check: async () => {
+        await Promise.all([checks.gate.check(), reads.check()]);
+      },
+      end: async () => {
+        await Promise.all([endOpened(), reads.end()]);
+      },
     };
-    const ping = async () => {
-      try {
-        await Promise.all([commands, queries].map((pool) => pool.query(sql.unsafe`SELECT 1`)));
-      } catch (error) {
-        throw toDomainError(error);
-      }
-    };
-    return { commands, links, journal, queries, read: reads.read, ping, end };
   } catch (error) {
-    await Promise.all(opened.map((pool) => pool.end()));
+    await endOpened();
     throw error;
   }
+}
+
+/** Reads go to the replica where there is one; its checks tell nobody, because the primary answers while it is away. */
+function createReads(primary: DatabasePool, options: Parameters<typeof createDatabasePools>[0]) {
+  const { replica, onReplicaChange: onChange } = options;
+  if (replica === undefined) return { ...createReadPool({ primary }), check: async () => {} };
+  const ofReplica = { ...options, ...replica };
+  const checks = new ServerChecks("replica-checks", ofReplica);
+  const openReplica = () => createDatabasePool("replica", ofReplica);
+  const reads = createReadPool({ primary, openReplica, gate: checks.gate, onChange });
+  return {
+    read: reads.read,
+    check: () => checks.gate.check().catch(() => {}),
+    end: async () => {
+      await Promise.all([reads.end(), checks.end()]);
+    },
+  };
 }

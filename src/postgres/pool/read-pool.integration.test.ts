@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../../devstack/replicated-postgres.ts";
 import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
+import { pauseProcesses } from "../../testing/rigs/pause-processes.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { createFileRepository } from "../files/file-repository.ts";
@@ -100,12 +101,42 @@ describe("createReadPool", function () {
     expect(changes).to.deep.equal([false, true]);
   });
 
+  it("goes to the primary when the replica falls silent, also with the reads that wait there, and comes back", async () => {
+    const { path } = await commit();
+    await until("the replica has it", async () => {
+      return await files()
+        .get("default", path)
+        .then(
+          () => true,
+          () => false,
+        );
+    });
+    changes.splice(0);
+    const resume = await pauseProcesses(servers.replicaPid);
+    try {
+      const waiting = files().get("default", path);
+      await until("the checks have found out", async () => {
+        await pools.check();
+        return changes.includes(false);
+      });
+      expect((await waiting).path).to.equal(path);
+      expect((await files().get("default", path)).path).to.equal(path);
+    } finally {
+      resume();
+    }
+    await until("the replica is used again", async () => {
+      await pools.check();
+      await files().get("default", path);
+      return changes.at(-1) === true;
+    });
+  });
+
   it("keeps nobody from starting who finds no replica", async () => {
     const { path } = await commit();
     await servers.stopReplica();
     const others = await createDatabasePools({ url: servers.url, replica: { url: servers.readUrl } });
     try {
-      await others.ping();
+      await others.check();
       expect((await createFileRepository(others).get("default", path)).path).to.equal(path);
     } finally {
       await others.end();

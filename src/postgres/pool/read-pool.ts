@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type CommitPosition, formatCommitPosition } from "../../domain/commit-position.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { toDomainError } from "./errors.ts";
+import type { ServerGate } from "./server-gate.ts";
 
 /** How long a query waits for its replica, in milliseconds: streaming replication is mostly less far behind. */
 const REPLAY_WAIT_MAX_MS = 250;
@@ -25,6 +26,8 @@ export interface ReadPoolOptions {
   primary: DatabasePool;
   /** Opens the replica's pool, when it is first needed and again after it failed; absent: there is none. */
   openReplica?: (() => Promise<DatabasePool>) | undefined;
+  /** Tells whether the replica answers questions: a server that hangs says nothing by itself. */
+  gate?: Pick<ServerGate, "isClosed" | "whileOpen">;
   /** Hears when the replica fails, and when it answers again. */
   onChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
   replayWaitMaxMs?: number;
@@ -33,26 +36,39 @@ export interface ReadPoolOptions {
 
 /**
  * Sends queries to a replica, as long as it answers and has replayed the caller's commit position within 250 ms; otherwise
- * to the primary, and for the next second without waiting. A caller who sends no position may miss a commit of a moment
- * ago.
+ * to the primary, and for the next second without waiting. A query that waits at a replica when its checks fail goes to the
+ * primary as well. A caller who sends no position may miss a commit of a moment ago.
  */
 export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(): Promise<void> } {
-  const { primary, openReplica } = options;
+  const { primary, openReplica, gate = ALWAYS_OPEN } = options;
   if (openReplica === undefined) return { read: (_position, query) => query(primary), end: async () => {} };
   const replica = new Replica({ ...options, openReplica });
-  const read: ReadPool = async (position, query) => {
-    const pool = await replica.reach(position);
-    if (pool === undefined) return await query(primary);
+  /** The replica's answer; undefined when it has none to give. */
+  const askReplica = async <T>(
+    position: CommitPosition | undefined,
+    query: (pool: CommonQueryMethods) => Promise<T>,
+  ): Promise<{ answer: T } | undefined> => {
+    let pool: DatabasePool | undefined;
+    const ask = async () => {
+      pool = await replica.reach(position);
+      return pool && { answer: await query(pool) };
+    };
     try {
-      return await query(pool);
+      return gate.isClosed ? undefined : await gate.whileOpen(ask());
     } catch (error) {
       if (!isAway(error)) throw error;
       replica.rest(error, pool);
-      return await query(primary);
+      return undefined;
     }
+  };
+  const read: ReadPool = async (position, query) => {
+    const found = await askReplica(position, query);
+    return found === undefined ? await query(primary) : found.answer;
   };
   return { read, end: () => replica.end() };
 }
+
+const ALWAYS_OPEN: Pick<ServerGate, "isClosed" | "whileOpen"> = { isClosed: false, whileOpen: (work) => work };
 
 /** One replica: its pool, what it has replayed, and whether it is worth a try. */
 class Replica {

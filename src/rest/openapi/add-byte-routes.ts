@@ -174,13 +174,19 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
   paths["/readyz"] = { get: toProbe("Readyz", READYZ, ["ready", "degraded"]) };
   const problem = {
     type: "object",
-    required: ["component"],
-    properties: { component: TEXT, problem: TEXT },
+    required: ["component", "since"],
+    properties: {
+      component: TEXT,
+      since: { type: "string", format: "date-time" },
+      problem: TEXT,
+      namespaces: { type: "array", items: TEXT },
+    },
   };
-  const unready = toStatus(["not ready"], { problems: { type: "array", items: problem } });
+  const problems = { type: "array", items: problem };
+  const unready = toStatus(["not ready"], { problems });
   (paths["/readyz"].get as { responses: JsonObject }).responses[503] = {
     description:
-      "The service cannot do its work. The field problems names the components that cannot, and tells a caller with a token why.",
+      "The service cannot do its work. The field problems names the components that cannot, and since when. A caller with a token is told why, and for which namespaces.",
     content: { "application/json": { schema: unready } },
   };
 }

@@ -40,6 +40,13 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
   ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
+  StartPurge: { parameters: NAMESPACE, body: { filter: 'labels.team = "legal"' } },
+  StartCopy: { parameters: NAMESPACE, body: { path: FILE.path, targetPath: "docs/copied.txt" } },
+  GetOperation: { parameters: NAMESPACE },
+  ListOperations: { parameters: NAMESPACE },
+  WaitOperation: { parameters: NAMESPACE, body: { timeout: "1s" } },
+  CancelOperation: { parameters: NAMESPACE, body: {} },
+  ListJobs: { parameters: { pageSize: "10" } },
   ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
   RevokeLink: { parameters: NAMESPACE },
   CreateUpload: {
@@ -101,6 +108,11 @@ const LINKS: Readonly<Record<string, { parameter: string; value: string; operati
     operations: ["GetUpload", "WatchUpload", "WritePart", "PutPart", "SignParts", "CompleteUpload", "AbortUpload"],
   },
   CreateLink: { parameter: "link_id", value: "$response.body#/link/linkId", operations: ["RevokeLink"] },
+  StartPurge: {
+    parameter: "operation_id",
+    value: "$response.body#/operation/metadata/operationId",
+    operations: ["GetOperation", "WaitOperation", "CancelOperation"],
+  },
   CreateSubscription: {
     parameter: "subscription_id",
     value: "$response.body#/subscription/subscriptionId",

@@ -8,6 +8,7 @@ import { ConfigurationService } from "../../../gen/sluice/v1/configuration_servi
 import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
+import { JobService } from "../../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
@@ -37,7 +38,7 @@ describe("the OpenAPI document", () => {
     const operations = listOperations();
     const services = [
       ...[UploadService, FileQueryService, FileCommandService, NamespaceService],
-      ...[EventService, AuditService, PrivacyService, ConfigurationService],
+      ...[EventService, AuditService, PrivacyService, JobService, ConfigurationService],
     ];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),

@@ -3,8 +3,14 @@ import type { Authenticator } from "../../auth/authenticator.ts";
 import type { PathScope } from "../../domain/access/path-scope.ts";
 import { refuseMethod } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
+import {
+  type CommitPosition,
+  POSITION_HEADER,
+  parseCommitPosition,
+  STALE_HEADER,
+} from "../../domain/commit-position.ts";
 import type { EventSight } from "../../queries/events/event-sight.ts";
+import type { MarkStale } from "../../queries/kept-files.ts";
 import { type ErrorLog, noteFailure, toConnectError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 import { nameCall } from "./name-call.ts";
@@ -19,6 +25,8 @@ export interface CallOptions {
   caller: Caller;
   position: CommitPosition | undefined;
   signal: AbortSignal;
+  /** Tells the caller that the answer was the newest so many milliseconds ago; without it, no such answer is given. */
+  markStale?: MarkStale;
   /** The paths that the answer of a list may show. A list that gets none is refused: see `requireScope`. */
   scope?: PathScope;
   /** The same for a stream, at the moment; it throws once there is none. */
@@ -79,5 +87,6 @@ export function toCallOptions(context: HandlerContext): CallOptions {
     caller,
     position: position === null ? undefined : parseCommitPosition(position),
     signal: context.signal,
+    markStale: (ageMs) => context.responseHeader.set(STALE_HEADER, String(ageMs)),
   };
 }

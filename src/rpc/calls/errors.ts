@@ -49,6 +49,7 @@ const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
   LINK_NOT_FOUND: "sluice.v1.Link",
   UPLOAD_NOT_FOUND: "sluice.v1.Upload",
   SUBSCRIPTION_NOT_FOUND: "sluice.v1.Subscription",
+  OPERATION_NOT_FOUND: "sluice.v1.Operation",
 };
 
 /**

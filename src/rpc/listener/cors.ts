@@ -1,5 +1,5 @@
 import { cors } from "@connectrpc/connect";
-import { POSITION_HEADER } from "../../domain/commit-position.ts";
+import { POSITION_HEADER, STALE_HEADER } from "../../domain/commit-position.ts";
 import { answer, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
 /** How long a browser may keep a preflight's answer, in seconds; browsers cap it at 2 h. */
@@ -10,7 +10,7 @@ const ALLOWED_METHODS = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PAT
 const EXPOSED_HEADERS = [
   ...cors.exposedHeaders,
   ...["Accept-Ranges", "Allow", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified"],
-  ...["Location", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Sluice-Crc32", POSITION_HEADER],
+  ...["Location", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Sluice-Crc32", POSITION_HEADER, STALE_HEADER],
 ].join(", ");
 
 /**

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { expect } from "chai";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer, VISIBLE_NAMESPACE } from "../../testing/rigs/api-server.ts";
 
 describe("plain HTTP", () => {
   let server: ApiServer;
@@ -38,7 +38,7 @@ describe("plain HTTP", () => {
       expect(response.status).to.equal(503);
       expect(await response.json()).to.deep.equal({
         status: "not ready",
-        problems: [{ component: "database", ...told }],
+        problems: [{ component: "database", since: "2026-01-01T00:00:00.000Z", ...told }],
       });
     }
     expect((await fetch(`${url}/livez`)).status).to.equal(200);
@@ -46,16 +46,16 @@ describe("plain HTTP", () => {
     expect([head.status, await head.text()]).to.deep.equal([503, ""]);
   });
 
-  it("says what degrades it, and stays ready", async () => {
+  it("says what degrades it, since when and of which namespaces, and stays ready", async () => {
     const { url, readiness } = await open();
-    readiness.degrade("storage", "is full");
+    readiness.degrade("storage", "is away", { namespaces: ["hidden", VISIBLE_NAMESPACE] });
     for (const [headers, told] of [
       [{}, {}],
-      [{ authorization: `Bearer ${API_TOKEN}` }, { problem: "is full" }],
+      [{ authorization: `Bearer ${API_TOKEN}` }, { problem: "is away", namespaces: [VISIBLE_NAMESPACE] }],
     ] as const) {
       const response = await fetch(`${url}/readyz`, { headers });
       expect(response.status).to.equal(200);
-      const problems = [{ component: "storage", ...told }];
+      const problems = [{ component: "storage", since: "2026-01-01T00:00:00.000Z", ...told }];
       expect(await response.json()).to.deep.equal({ status: "degraded", problems });
     }
     readiness.degrade("storage", undefined);

@@ -8,7 +8,6 @@ import {
   PurgeFilesResponseSchema,
   RestoreGenerationResponseSchema,
 } from "../../../gen/sluice/v1/file_command_service_pb.ts";
-import { FileSchema } from "../../../gen/sluice/v1/file_pb.ts";
 import type { CopyFileRequest } from "../../commands/files/copy-file.ts";
 import type { MoveFileRequest } from "../../commands/files/move-file.ts";
 import type { PurgeFileRequest } from "../../commands/files/purge-file.ts";
@@ -16,7 +15,8 @@ import type { PurgeFilesRequest, PurgeFilesResult } from "../../commands/files/p
 import type { RestoreGenerationRequest } from "../../commands/files/restore-generation.ts";
 import type { File } from "../../domain/files/file.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
-import { fromFileName, fromFileValues, toFileMessage } from "../messages/file-message.ts";
+import { fromCopyMessage, fromTargetCondition } from "../messages/copy-message.ts";
+import { fromFileName, toFileMessage } from "../messages/file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "../messages/int64.ts";
 
 /** The commands that decide where a file is, and whether it still exists. */
@@ -46,17 +46,7 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       });
     },
     copyFile: async (request, context) => {
-      const { requestId, targetPath, etag, override = create(FileSchema), updateMask } = request;
-      const values = {
-        requestId,
-        ...fromFileName(request),
-        targetPath,
-        etag,
-        values: fromFileValues(override),
-        updateMask: updateMask?.paths,
-        ...fromTargetCondition(request),
-      };
-      const file = await functions.copyFile(values, toCallOptions(context));
+      const file = await functions.copyFile(fromCopyMessage(request), toCallOptions(context));
       return create(CopyFileResponseSchema, { file: toFileMessage(file) });
     },
     moveFile: async (request, context) => {
@@ -88,11 +78,4 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       return create(RestoreGenerationResponseSchema, { file: toFileMessage(file) });
     },
   } satisfies Partial<ServiceImpl<typeof FileCommandService>>;
-}
-
-function fromTargetCondition(request: { ifTargetGenerationMatch?: bigint | undefined }): {
-  ifTargetGenerationMatch?: number;
-} {
-  const generation = fromOptionalInt64(request.ifTargetGenerationMatch, "if_target_generation_match");
-  return generation === undefined ? {} : { ifTargetGenerationMatch: generation };
 }

@@ -16,6 +16,7 @@ import { ConfigurationService } from "../../../gen/sluice/v1/configuration_servi
 import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
+import { JobService } from "../../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
@@ -50,6 +51,7 @@ const SERVICES = [
   EventService,
   AuditService,
   PrivacyService,
+  JobService,
   ConfigurationService,
 ];
 const UNEXPECTED = [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss, Code.DeadlineExceeded];

@@ -49,9 +49,28 @@ describe("the standard services", () => {
         "sluice.v1.EventService",
         "sluice.v1.AuditService",
         "sluice.v1.PrivacyService",
+        "sluice.v1.JobService",
         "sluice.v1.ConfigurationService",
       ]);
-      expect(Object.values(statuses).every(({ status }) => status === Status.NOT_SERVING)).to.equal(true);
+      const serving = Object.keys(statuses).filter((name) => statuses[name]?.status === Status.SERVING);
+      expect(serving, "what needs no database").to.deep.equal(["sluice.v1.ConfigurationService"]);
+    });
+
+    it("serves what needs no storage while storage is away, and tells the watchers of the service that does", async () => {
+      const client = createClient(Health, transport());
+      const seen: Status[] = [];
+      for await (const { status } of client.watch({ service: "sluice.v1.UploadService" })) {
+        seen.push(status);
+        if (seen.length === 1) server.readiness.degrade("storage", "does not answer");
+        if (seen.length === 2) {
+          for (const service of ["", "sluice.v1.FileQueryService", "sluice.v1.FileCommandService"]) {
+            expect((await client.check({ service })).status, service).to.equal(Status.SERVING);
+          }
+          server.readiness.degrade("storage", undefined);
+        }
+        if (seen.length === 3) break;
+      }
+      expect(seen).to.deep.equal([Status.SERVING, Status.NOT_SERVING, Status.SERVING]);
     });
 
     it("does not know other services", async () => {
@@ -124,6 +143,7 @@ describe("the standard services", () => {
           "sluice.v1.EventService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",
+          "sluice.v1.JobService",
           "sluice.v1.NamespaceService",
           "sluice.v1.PrivacyService",
           "sluice.v1.UploadService",

@@ -12,6 +12,11 @@ import type { TlsCertificate } from "./tls-certificate.ts";
 /** The token that the API server of tests accepts. */
 export const API_TOKEN = "test-token";
 
+/** When problems of the API server of tests begin. */
+export const PROBLEM_TIME = new Date("2026-01-01T00:00:00Z");
+/** The one namespace that its callers may know. */
+export const VISIBLE_NAMESPACE = "visible";
+
 /** A served API and what it noted. */
 export interface ApiServer {
   url: string;
@@ -34,6 +39,7 @@ export interface ApiFunctions {
   subscriptions?: Partial<ApiOptions["subscriptions"]>;
   audit?: Partial<ApiOptions["audit"]>;
   privacy?: Partial<ApiOptions["privacy"]>;
+  jobs?: Partial<ApiOptions["jobs"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -52,7 +58,7 @@ export async function openApiServer(
     signInIssuers?: ApiOptions["signInIssuers"];
   } = {},
 ): Promise<ApiServer> {
-  const readiness = new Readiness(["database"]);
+  const readiness = new Readiness(["database"], { now: () => PROBLEM_TIME });
   readiness.report("database", undefined);
   const defects: ApiServer["defects"] = [];
   const messages = new MessageBudget(options.messageBudgetBytes ?? 128 * 1024 * 1024);
@@ -65,9 +71,11 @@ export async function openApiServer(
     subscriptions: withDefects(functions.subscriptions),
     audit: withDefects(functions.audit),
     privacy: withDefects(functions.privacy),
+    jobs: withDefects(functions.jobs),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),
+    isNamespaceVisible: (_caller, namespace) => namespace === VISIBLE_NAMESPACE,
     readiness,
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,

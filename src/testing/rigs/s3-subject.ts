@@ -4,7 +4,7 @@ import type { BreakerLimits } from "../../s3/breaker.ts";
 import type { ConnectionLimits } from "../../s3/connections.ts";
 import { createS3Access, type OwnS3Access } from "../../s3/create-access.ts";
 import { createObjectStore } from "../../s3/object-store.ts";
-import type { ReplayableBodyPolicy } from "../../s3/replayable-body.ts";
+import type { BodyPolicy } from "../../s3/replayable-body.ts";
 import type { Download, ObjectStoreSubject } from "./object-store-subject.ts";
 
 /** An S3 server that tests may use. */
@@ -18,7 +18,7 @@ export interface S3Endpoint {
 }
 
 /** How bodies go in tests: as in production, but retried at once. */
-export const TEST_BODY_POLICY: ReplayableBodyPolicy = {
+export const TEST_BODY_POLICY: BodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 64 * 1024 },
   retry: { triesMax: 4, baseDelayMs: 1, delayMaxMs: 5, timeMaxMs: 20_000, random: () => 0.5 },
   idleTimeoutMs: 10_000,
@@ -46,7 +46,10 @@ export function createS3Subject(
   return {
     store: createObjectStore(ours.at),
     withLayout: (layout) =>
-      createObjectStore((bucket) => ({ ...ours.at(bucket), body: { ...TEST_BODY_POLICY, layout } })),
+      createObjectStore((bucket) => {
+        const access = ours.at(bucket);
+        return { ...access, body: { ...access.body, layout } };
+      }),
     withWrongSecret: createObjectStore(stranger.at),
     bucket: endpoint.bucket,
     region: endpoint.region,
@@ -70,7 +73,7 @@ export interface TestAccess extends OwnS3Access {
 export function createTestAccess(
   endpoint: Omit<S3Endpoint, "bucket">,
   options: {
-    body?: Partial<ReplayableBodyPolicy>;
+    body?: Partial<BodyPolicy>;
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
     checksums?: ChecksumProof;

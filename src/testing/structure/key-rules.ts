@@ -39,6 +39,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   upload_token_expire_time: FOR_JOBS,
   request_create_time: FOR_JOBS,
   link_expire_time: FOR_JOBS,
+  operation_end_time: FOR_JOBS,
   job_lease_pkey: "a lease is of a job, and some jobs are of no namespace",
   journal_entry_pkey: BY_PARTITION,
   journal_personal_pkey: BY_PARTITION,

@@ -82,6 +82,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       log: [],
       privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
+      jobs: [".", "files"],
     },
   },
   commands: {
@@ -94,6 +95,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       namespaces: [],
       subscriptions: [],
       privacy: ["files", "uploads"],
+      operations: ["files", "uploads"],
     },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
@@ -109,7 +111,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "node:timers",
       "node:zlib",
     ],
-    inner: { audit: ["."], events: ["."], subscriptions: [] },
+    inner: { audit: ["."], events: ["."], subscriptions: [], operations: ["."] },
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {
@@ -137,7 +139,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     gen: "all",
     inner: {
       listener: [],
-      messages: [],
+      messages: ["calls"],
       calls: ["listener"],
       services: ["calls", "listener", "messages"],
     },
@@ -349,7 +351,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
+  "connect-operations.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-deliveries.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
+  "connect-health.ts": { imports: SERVER_ROOMS, packages: ["pino"] },
   "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
   "connect-audit-log.ts": { imports: SERVER_ROOMS, packages: [] },
   "connect-repositories.ts": { imports: [...SERVER_ROOMS, "connect-audit-log.ts"], packages: [] },
@@ -359,6 +363,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "connect-audit-log.ts",
       "connect-database.ts",
       "connect-deliveries.ts",
+      "connect-health.ts",
+      "connect-operations.ts",
       "connect-repositories.ts",
     ],
     packages: ["node:*", "pino"],

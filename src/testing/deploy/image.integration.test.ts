@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "chai";
+import { getContainerRuntimeClient } from "testcontainers";
+import { findFreePort } from "../../devstack/tcp-port.ts";
+import { crc32 } from "../../domain/crc32.ts";
+import { type DevS3, startDevS3 } from "../rigs/dev-s3.ts";
+import { createTestDatabase, type TestDatabase } from "../rigs/postgres.ts";
+import { RawConnection } from "../rigs/raw-write-call.ts";
+import { SERVICE_TOKEN } from "../rigs/running-service.ts";
+import { until } from "../rigs/until.ts";
+import { seededBytes } from "../rigs/upload-rig.ts";
+
+type Docker = Awaited<ReturnType<typeof getContainerRuntimeClient>>["container"]["dockerode"];
+type Container = Awaited<ReturnType<Docker["createContainer"]>>;
+
+const PART_BYTES = 5 * 2 ** 20;
+
+describe("deploy/docker", function () {
+  this.timeout(120_000);
+  const image = process.env.SLUICE_TEST_IMAGE ?? "";
+  let docker: Docker;
+  let database: TestDatabase;
+  let s3: DevS3;
+  const containers: Container[] = [];
+  before(async function () {
+    if (image === "") {
+      console.log("    skipped: SLUICE_TEST_IMAGE names no image; .ci/run builds it from deploy/docker/Dockerfile");
+      return this.skip();
+    }
+    docker = (await getContainerRuntimeClient()).container.dockerode;
+    database = await createTestDatabase();
+    s3 = await startDevS3();
+  });
+  after(async () => {
+    for (const container of containers) await container.remove({ force: true });
+    await s3?.stop();
+    await database?.drop();
+  });
+
+  /** Starts the image on this machine's network, with a root that nobody can write to. */
+  const run = async (settings: Record<string, string>, command?: string[]): Promise<Container> => {
+    const container = await docker.createContainer({
+      Image: image,
+      ...(command !== undefined && { Cmd: command }),
+      Env: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+      HostConfig: { NetworkMode: "host", ReadonlyRootfs: true },
+    });
+    containers.push(container);
+    await container.start();
+    return container;
+  };
+  const serve = async () => {
+    const port = await findFreePort();
+    const container = await run({
+      // A static token is for development.
+      NODE_ENV: "development",
+      AWS_ACCESS_KEY_ID: s3.endpoint.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.endpoint.secretAccessKey,
+      SLUICE_LISTEN: `127.0.0.1:${port}`,
+      SLUICE_DATABASE_URL: database.url,
+      SLUICE_S3_BUCKET: s3.endpoint.bucket,
+      SLUICE_S3_REGION: s3.endpoint.region,
+      SLUICE_S3_ENDPOINT: s3.endpoint.url,
+      SLUICE_AUTH: "dev",
+      SLUICE_DEV_TOKEN: SERVICE_TOKEN,
+      SLUICE_WORKERS: "2",
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await until("the container is ready", async () => {
+      const { State } = await container.inspect();
+      if (!State.Running) throw new Error(`the container ended with ${State.ExitCode}: ${await wordsOf(container)}`);
+      return await fetch(`${url}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    });
+    return { container, url };
+  };
+  /** What a command within the container prints, and how it ends. */
+  const execute = async (container: Container, ...Cmd: string[]) => {
+    const execution = await container.exec({ Cmd, AttachStdout: true, AttachStderr: true });
+    const stream = await execution.start({});
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    // Each piece has a head of eight bytes, which says which stream it belongs to.
+    const { ExitCode } = await execution.inspect();
+    return { code: ExitCode, text: Buffer.concat(chunks).subarray(8).toString() };
+  };
+
+  it("serves uploads without root, and tells them at its end where to go on", async () => {
+    const { container, url } = await serve();
+    expect((await execute(container, "id", "-u")).text).to.equal("1000\n");
+    expect((await execute(container, "node", "/sluice/deploy/docker/health.js")).code).to.equal(0);
+    expect((await execute(container, "sluice", "--version")).text).to.match(/^\d+\.\d+\.\d+/);
+    expect((await execute(container, "sh", "-c", "touch /sluice/x")).code, "a file in its folder").to.not.equal(0);
+
+    const bytes = seededBytes(4 * PART_BYTES);
+    const start = (call: ReturnType<RawConnection["write"]>, size: number) => {
+      const value = { requestId: randomUUID(), namespace: "default", path: `image/${size}`, sizeBytes: BigInt(size) };
+      return call.send({ start: { target: { case: "create", value } } });
+    };
+    const connection = new RawConnection(url);
+    const whole = start(connection.write(), bytes.length)
+      .sendBytes(bytes)
+      .send({ finish: { crc32: crc32(bytes) } })
+      .end();
+    expect((await whole.committed()).receipt?.crc32).to.equal(crc32(bytes));
+    const read = await fetch(`${url}/v1/namespaces/default/files/image/${bytes.length}?alt=media&redirect=false`, {
+      headers: { authorization: `Bearer ${SERVICE_TOKEN}` },
+    });
+    expect(Buffer.from(await read.arrayBuffer()).equals(bytes)).to.equal(true);
+
+    const half = start(connection.write(), 10 * bytes.length).sendBytes(bytes);
+    await until("a part is durable", () =>
+      half.answers.some(({ message }) => message.case === "progress" && message.value.durableBytes > 0n),
+    );
+    await container.stop({ t: 60 });
+    expect((await half.status).reason).to.equal("SHUTTING_DOWN");
+    expect((await half.status).metadata).to.have.property("durable_offset");
+    expect((await container.inspect()).State.ExitCode).to.equal(0);
+    connection.session.destroy();
+  });
+
+  it("says what is missing, and migrates a database", async () => {
+    const wrong = await run({}, ["migrate"]);
+    await wrong.wait();
+    expect((await wrong.inspect()).State.ExitCode).to.equal(1);
+    expect(await wordsOf(wrong)).to.include("SLUICE_DATABASE_URL is missing");
+    const right = await run({ SLUICE_DATABASE_URL: database.url }, ["migrate"]);
+    await right.wait();
+    expect(await wordsOf(right)).to.include("the schema is up to date");
+  });
+});
+
+async function wordsOf(container: Container): Promise<string> {
+  return (await container.logs({ stdout: true, stderr: true })).toString();
+}
