@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import { settle } from "../testing/fakes/settle.ts";
 import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
 import { request, type S3Access } from "./access.ts";
@@ -13,7 +14,8 @@ describe("request", () => {
   const open = (closing: AbortSignal) => {
     const breakers: S3Access["breakers"] = (_, send) => send();
     const slots = createRequestSlots({ body: 1, control: 1, read: 1, copy: 1, probe: 1 });
-    return { body: { retry: RETRY }, slots, breakers, closing } as Partial<S3Access> as S3Access;
+    const retries = new RetryBudget({ share: 1, reserveMax: 10 });
+    return { body: { retry: RETRY }, retries, slots, breakers, closing } as Partial<S3Access> as S3Access;
   };
   const slowDown = new S3ResponseError("SlowDown", 503);
   /** The outcome of a request that always fails with this error; `begun` follows its first try. */
