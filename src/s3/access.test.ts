@@ -15,7 +15,7 @@ describe("request", () => {
     const breakers: S3Access["breakers"] = (_, send) => send();
     const slots = createRequestSlots({ body: 1, control: 1, read: 1, copy: 1, probe: 1 });
     const retries = new RetryBudget({ share: 1, reserveMax: 10 });
-    return { body: { retry: RETRY }, retries, slots, breakers, closing } as Partial<S3Access> as S3Access;
+    return { body: { retry: RETRY, retries }, slots, breakers, closing } as Partial<S3Access> as S3Access;
   };
   const slowDown = new S3ResponseError("SlowDown", 503);
   /** The outcome of a request that always fails with this error; `begun` follows its first try. */
