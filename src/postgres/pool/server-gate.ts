@@ -3,10 +3,10 @@ import { STEADY_LIMITS } from "../../domain/limits/steady-health.ts";
 import { BorderCall } from "./border-call.ts";
 
 /**
- * Keeps statements from a server that does not answer: when the gate closes, the calls whose statements are under way are given
- * up, and while it is closed, the server gets one question at a time, and nobody's retries. Each statement that comes then waits for the answer to a question that was asked after it came, and is
- * refused when there is none; so the gate opens with the first call after the server is back. A statement that is answered
- * says as much as a question: a server that is only slow is not away.
+ * Keeps statements from a server that does not answer. When the gate closes, it gives up the calls whose statements are under way.
+ * While it is closed, the server gets one question at a time, and nobody's retries. Each statement that comes then waits for the
+ * answer to a question that was asked after it came, and is refused when there is none; so the gate opens with the first call after
+ * the server is back. A statement that is answered says as much as a question: a server that is only slow is not away.
  */
 export class ServerGate {
   readonly #ask: () => Promise<unknown>;
