@@ -110,7 +110,7 @@ function checkServices({ status: httpStatus, body }: ServiceAnswer): Finding[] {
   const down = Object.entries(statuses).filter(([, { status }]) => status !== "SERVING");
   if (down.length === 0) return [well("services", `all ${Object.keys(statuses).length - 1} serve, by gRPC's health`)];
   const names = down.map(([name]) => name || "the replica");
-  return [wrong("services", `${names.join(", ")} do not serve, by gRPC's health`, "no-replica-ready")];
+  return [wrong("services", `by gRPC's health, these do not serve: ${names.join(", ")}`, "no-replica-ready")];
 }
 
 function checkVersion({ body }: ServiceAnswer): Finding {
