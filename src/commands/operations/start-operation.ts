@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../../domain/caller.ts";
 import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { invalidArgument } from "../../domain/errors.ts";
+import { parseFileDescription } from "../../domain/files/file-description.ts";
 import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import type { Operation, OperationLimits } from "../../domain/jobs/operation.ts";
 import type { OperationRepository } from "../../domain/jobs/operation-repository.ts";
@@ -64,6 +65,8 @@ export async function startCopy(
 ): Promise<Operation> {
   requireNamespace(namespaces, request.namespace);
   const { identity } = parseCopyRequest(request, caller);
+  // Whatever the mask will take of them: the operation keeps them all.
+  parseFileDescription(request.values);
   const { requestId: _, namespace: __, ...copied } = request;
   const operation = {
     ...{ operationId: uuidv7(), kind: "copy" as const, caller },

@@ -37,6 +37,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
       ["CreateSubscription"],
     ]),
   ),
+  ...Object.fromEntries(["GetOperation", "WaitOperation", "CancelOperation"].map((one) => [one, ["StartPurge"]])),
   // The document has CreateNamespace before it: the name of a deleted namespace is not used again.
   DeleteNamespace: ["CreateNamespace"],
   ...Object.fromEntries(

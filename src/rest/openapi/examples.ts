@@ -40,7 +40,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   ExportAuditToBucket: { parameters: NAMESPACE, body: { filter: 'action = "DeleteFile"' } },
   ExportDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
   EraseDataSubject: { parameters: NAMESPACE, body: { dataSubject: "person-7" } },
-  StartPurge: { parameters: NAMESPACE, body: { filter: 'labels.team = "legal"' } },
+  StartPurge: { parameters: NAMESPACE, body: { filter: 'path = "drafts/*"' } },
   StartCopy: { parameters: NAMESPACE, body: { path: FILE.path, targetPath: "docs/copied.txt" } },
   GetOperation: { parameters: NAMESPACE },
   ListOperations: { parameters: NAMESPACE },
