@@ -92,7 +92,7 @@ function recordReads(
 ): Call {
   const record: RecordEntry = (entry, options) => recorder.record(entry, options);
   const namespaces = { get: () => ({ audit }) as never };
-  const bound = {
+  const bound: Record<keyof BoundFunctions, object> = {
     uploads: {},
     fileCommands: {},
     namespaces: {},
@@ -100,6 +100,7 @@ function recordReads(
     events: {},
     subscriptions: {},
     privacy: {},
+    jobs: {},
     fileQueries: { [method]: ({ path }: { path: string }) => get(path) },
   };
   const { fileQueries } = recordCalls(bound as unknown as BoundFunctions, {
