@@ -41,6 +41,7 @@ describe("deploy/docker", function () {
   const run = async (settings: Record<string, string>, command?: string[]): Promise<Container> => {
     const container = await docker.createContainer({
       Image: image,
+      Labels: { "org.testcontainers": "true" },
       ...(command !== undefined && { Cmd: command }),
       Env: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
       HostConfig: { NetworkMode: "host", ReadonlyRootfs: true },
