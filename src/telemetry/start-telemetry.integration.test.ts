@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { Client } from "pg";
 import { createSluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
@@ -43,6 +44,7 @@ describe("The telemetry of a service", function () {
   afterEach(async () => {
     await service?.kill();
     service = undefined;
+    await forgetLeases(database.url);
     receiver.spans.length = 0;
     receiver.lines.length = 0;
     storage.server.faults.clear();
@@ -230,3 +232,11 @@ describe("The telemetry of a service", function () {
     expect(service?.log.filter(({ msg }) => String(msg).startsWith("telemetry does not reach"))).to.have.length(1);
   });
 });
+
+/** A service that was killed keeps its leases for a minute, in which nobody measures lags. */
+async function forgetLeases(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query("DELETE FROM job_lease");
+  await client.end();
+}
