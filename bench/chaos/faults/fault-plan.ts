@@ -1,6 +1,6 @@
 import { createRandom } from "../../seeded-random.ts";
 
-/** What happens to the service and what it depends on. */
+/** A fault strikes the service, or something that the service depends on. */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** All kinds of faults. */

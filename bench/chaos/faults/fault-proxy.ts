@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What a line does with each piece of bytes, of at most 64 KiB, in each direction. */
+/** A line treats each piece of bytes in this way, in both directions; a piece has at most 64 KiB. */
 export interface SlowLine {
   /** How long it waits with the piece, in milliseconds. */
   readonly latencyMs: number;

@@ -31,7 +31,7 @@ export class Replica {
     return replica;
   }
 
-  /** Where callers reach it. */
+  /** Callers reach the replica at this URL. */
   get url(): string {
     return `http://127.0.0.1:${this.proxy.port}`;
   }

@@ -10,18 +10,18 @@ import type { Operation } from "./operation.ts";
 /** How long porcupine may take for a history, in seconds: some ten thousand calls take it a second or two. */
 const JUDGE_TIMEOUT_SECONDS = 120;
 
-/** What a judge says of a history. */
+/** The verdict of a judge on a history. */
 export interface HistoryVerdict {
   /** The pairs whose calls have no order that explains them, or for which the judge did not find out; none when all is well. */
   readonly problems: readonly string[];
-  /** Which judge it was. */
+  /** The name of the judge that gave the verdict. */
   readonly judge: string;
 }
 
 /** Judges histories; each pair of paths by itself. */
 export type HistoryJudge = (operations: readonly Operation[]) => Promise<HistoryVerdict>;
 
-/** Where `.ci/run` builds the program in `bench/chaos/history/porcupine`. */
+/** `.ci/run` builds `bench/chaos/history/porcupine` as this program in its cache. */
 const PORCUPINE = join(
   process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
   "sluice-ci/history-judge-v1.3.1/bin/history-judge",

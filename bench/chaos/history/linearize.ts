@@ -3,7 +3,7 @@
 // began. What was tried in vain (which calls, and the state behind them) is remembered, so it is tried once.
 import type { Operation } from "./operation.ts";
 
-/** What is known of one path; a live file has a generation from 1. */
+/** The state of one path. The generation of a live file is 1 or more. */
 interface Place {
   readonly content: number;
   readonly generation: number;
@@ -19,7 +19,10 @@ const EMPTY: Place = { content: 0, generation: 0, last: 0, deleted: undefined };
 /** Most states that are looked at for one pair: with them, a pair takes some seconds. */
 export const STATES_MAX = 1_000_000;
 
-/** Whether the calls on one pair have an order that explains their outcomes; undefined when `statesMax` did not suffice to tell. */
+/**
+ * Tells whether the calls on one pair have an order that explains their outcomes. It returns undefined when `statesMax` states are
+ * not enough to tell.
+ */
 export function isLinearizable(operations: readonly Operation[], statesMax = STATES_MAX): boolean | undefined {
   const calls = operations.toSorted((a, b) => a.call - b.call);
   const returns = calls.map((one) => (one.outcome === "unknown" ? Number.POSITIVE_INFINITY : one.return));
@@ -114,7 +117,7 @@ function change(state: State, one: Operation): State | undefined {
   return isOf(one, next[changed]) ? next : undefined;
 }
 
-/** Whether the answer may tell of this file. */
+/** Tells whether the answer can be about this file. */
 function isOf({ outcome, content, generation }: Operation, file: Place): boolean {
   if (outcome === "unknown") return true;
   return content === file.content && (generation === undefined || generation === file.generation);

@@ -14,7 +14,7 @@ export interface Operation {
   readonly return: number;
   /** Each move goes to the other path of the pair. */
   readonly kind: "commit" | "get" | "delete" | "undelete" | "move";
-  /** Which path of the pair. */
+  /** The call is about this path of its pair. */
   readonly path: 0 | 1;
   /** The CRC32 of the bytes that a commit brings, or that the answer tells; no two commits have the same. */
   readonly content?: number;
@@ -22,10 +22,10 @@ export interface Operation {
   readonly generation?: number;
   /** The condition of a commit: the generation that must be live at its commit, 0 for none. */
   readonly ifGeneration?: number;
-  /** What a read was promised to see: the path has had at least this generation. */
+  /** A read was promised to see at least this generation of the path. */
   readonly seen?: number;
   /**
-   * What became of it: it was done; there was no such file; a file is there; another generation is live than the condition says. The
+   * The outcome of the call: it was done; there was no such file; a file is there; another generation is live than the condition says. The
    * effect of an unknown outcome may come at any time, or never.
    */
   readonly outcome: "ok" | "missing" | "exists" | "mismatch" | "unknown";

@@ -1,34 +1,23 @@
 import { expect } from "chai";
 import type { JournalEvent } from "../../domain/journal/event-log.ts";
+import { MOVED_EVENT } from "../../testing/samples/sample-event.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { type EventSight, NO_SIGHT, parseEventFilter, showEvent } from "./event-sight.ts";
 
-const EVENT: JournalEvent = {
-  eventId: "0190a3b4-5c6d-7e8f-9a0b-0000000000bb",
-  sequence: 7,
-  time: new Date(0),
-  namespace: "default",
-  type: "sluice.file.moved.v1",
-  kind: "file",
-  resourceId: "0190a3b4-5c6d-7e8f-9a0b-0000000000cc",
-  generation: 3,
-  path: "to/a",
-  sourcePath: "from/a",
-};
 const all = parseEventFilter({ types: [], pathPrefix: "" });
 const reading = (...file: string[]): EventSight => ({ ...NO_SIGHT, file });
 const show = (sight: EventSight, event: Partial<JournalEvent> = {}, filter = all) =>
-  showEvent({ ...EVENT, ...event }, { sight, filter });
+  showEvent({ ...MOVED_EVENT, ...event }, { sight, filter });
 
 describe("showEvent", () => {
   it("tells readers of both paths of a moved file all of it", () => {
-    expect(show(reading(""))).to.deep.equal(EVENT);
-    expect(show(reading("from/", "to/"))).to.deep.equal(EVENT);
+    expect(show(reading(""))).to.deep.equal(MOVED_EVENT);
+    expect(show(reading("from/", "to/"))).to.deep.equal(MOVED_EVENT);
   });
 
   it("tells readers of one path of a moved file that path alone", () => {
-    expect(show(reading("to/"))).to.deep.equal({ ...EVENT, sourcePath: "" });
-    expect(show(reading("from/"))).to.deep.equal({ ...EVENT, path: "", generation: undefined });
+    expect(show(reading("to/"))).to.deep.equal({ ...MOVED_EVENT, sourcePath: "" });
+    expect(show(reading("from/"))).to.deep.equal({ ...MOVED_EVENT, path: "", generation: undefined });
   });
 
   it("tells readers of what was copied nothing of the copy", () => {
