@@ -56,6 +56,13 @@ const CHECK_LIMITS = {
   statementTimeoutMs: CHECK_ANSWER_MAX_MS,
 };
 
+/** Connections of a worker to the primary at most, where no replica takes its queries. */
+export const PRIMARY_CONNECTIONS_MAX =
+  2 * POOL_LIMITS_DEFAULT.connectionsMax +
+  LINK_CONNECTIONS_MAX +
+  JOURNAL_LIMITS.connectionsMax +
+  CHECK_LIMITS.connectionsMax;
+
 /** How the database is reached. */
 export interface PoolOptions {
   /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */

@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { Client } from "pg";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { type Stage, startClient } from "../contender.ts";
+import { startCallLoad } from "../metadata/call-load.ts";
+import { readProcessUsage } from "../process-usage.ts";
+import { type SluiceService, serviceToken, startSluice } from "../sluice-service.ts";
+import type { MeasuredCosts } from "./measured-costs.ts";
+
+/** How much is done for each of the costs. */
+export interface CostsRun {
+  readonly uploads: number;
+  readonly reads: number;
+  readonly sizeBytes: number;
+}
+
+const CALLERS = 16;
+const SMALL_FILE = Buffer.alloc(1024, 7);
+
+/**
+ * Measures what uploads and reads cost a service of one worker and its database, on this machine: small files for the cost of each
+ * call, and a large one over TLS for the cost of each byte. A first share of each compiles the code and does not count.
+ */
+export async function measureCosts(
+  stage: Stage,
+  run: CostsRun,
+  report: (what: string) => void,
+): Promise<MeasuredCosts> {
+  const databaseUrl = await stage.databaseUrl();
+  const service = await startSluice(stage);
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const database = await findPostmaster(client);
+    const pids = { service: service.process.pid as number, database };
+    await uploadAll(service, "warm-up", run.uploads / 4);
+    const upload = await whileMeasured(client, pids, () => uploadAll(service, "files", run.uploads));
+    report("small files are uploaded");
+    const load = await startCallLoad(service.url, 4);
+    const paths = Array.from({ length: run.reads }, (_, nth) => ({
+      namespace: "default",
+      path: `files/${nth % run.uploads}`,
+    }));
+    const { getFile } = FileQueryService.method;
+    await load.run(getFile, paths.slice(0, run.reads / 4), { inFlight: CALLERS });
+    const read = await whileMeasured(client, pids, async () => {
+      const { failures } = await load.run(getFile, paths, { inFlight: CALLERS });
+      if (failures.length > 0) throw new Error(`${failures.length} reads failed: ${failures[0]}`);
+    });
+    await load.stop();
+    report("they are read");
+    return {
+      serviceCpuMsPerUpload: (1000 * upload.serviceCpuSeconds) / run.uploads,
+      databaseCpuMsPerUpload: (1000 * upload.databaseCpuSeconds) / run.uploads,
+      transactionsPerUpload: upload.transactions / run.uploads,
+      walBytesPerUpload: upload.walBytes / run.uploads,
+      databaseBytesPerFile: upload.databaseBytes / run.uploads,
+      serviceCpuMsPerRead: (1000 * read.serviceCpuSeconds) / run.reads,
+      databaseCpuMsPerRead: (1000 * read.databaseCpuSeconds) / run.reads,
+      serviceCpuSecondsPerGib: await measureBytes(stage, run.sizeBytes),
+    };
+  } finally {
+    await client.end();
+    await service.process.stop();
+  }
+}
+
+interface Spent {
+  readonly serviceCpuSeconds: number;
+  readonly databaseCpuSeconds: number;
+  readonly transactions: number;
+  readonly walBytes: number;
+  readonly databaseBytes: number;
+}
+
+async function whileMeasured(
+  client: Client,
+  pids: { service: number; database: number },
+  act: () => Promise<void>,
+): Promise<Spent> {
+  const read = async () => {
+    const { rows } = await client.query<Record<"transactions" | "wal_bytes" | "database_bytes", string>>(`
+      SELECT xact_commit AS transactions, pg_current_wal_insert_lsn() - '0/0' AS wal_bytes, pg_database_size(datname) AS database_bytes
+      FROM pg_stat_database WHERE datname = current_database()`);
+    return {
+      serviceCpuSeconds: readProcessUsage(pids.service).cpuSeconds,
+      databaseCpuSeconds: readProcessUsage(pids.database).cpuSeconds,
+      transactions: Number(rows[0]?.transactions),
+      walBytes: Number(rows[0]?.wal_bytes),
+      databaseBytes: Number(rows[0]?.database_bytes),
+    };
+  };
+  const before = await read();
+  await act();
+  const after = await read();
+  return {
+    serviceCpuSeconds: after.serviceCpuSeconds - before.serviceCpuSeconds,
+    databaseCpuSeconds: after.databaseCpuSeconds - before.databaseCpuSeconds,
+    transactions: after.transactions - before.transactions,
+    walBytes: after.walBytes - before.walBytes,
+    databaseBytes: after.databaseBytes - before.databaseBytes,
+  };
+}
+
+/** Process id of the server that the connection leads to, on this machine: the parent of the connection's own process. */
+async function findPostmaster(client: Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  const status = readFileSync(`/proc/${rows[0]?.pid}/status`, "utf8");
+  return Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
+}
+
+async function uploadAll({ url }: SluiceService, folder: string, uploads: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
+  let nth = 0;
+  const call = async () => {
+    while (nth < uploads) await put(`${url}/v1/namespaces/default/files/${folder}/${nth++}`, agent);
+  };
+  await Promise.all(Array.from({ length: CALLERS }, call)).finally(() => agent.destroy());
+}
+
+function put(url: string, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${serviceToken}`, "content-length": SMALL_FILE.length };
+    const sent = request(url, { method: "PUT", agent, headers }, (response) => {
+      response.resume().once("end", () => {
+        if (response.statusCode === 201) resolve();
+        else reject(new Error(`an upload was answered by ${response.statusCode}`));
+      });
+    });
+    sent.once("error", reject).end(SMALL_FILE);
+  });
+}
+
+/** CPU seconds of the service for a GiB, by TLS on both sides. */
+async function measureBytes(stage: Stage, sizeBytes: number): Promise<number> {
+  if (stage.certificate === undefined) throw new Error("no openssl to make a certificate with");
+  const service = await startSluice(stage, { tls: true });
+  const entry = new URL("../clients/sluice-client.ts", import.meta.url);
+  const client = await startClient(entry, service.url, stage, { extra: { token: serviceToken, chunkCrc: "yes" } });
+  await client.ask({ sizeBytes });
+  const before = readProcessUsage(service.process.pid as number).cpuSeconds;
+  await client.ask({ sizeBytes });
+  const spent = readProcessUsage(service.process.pid as number).cpuSeconds - before;
+  await client.stop();
+  await service.process.stop();
+  return (spent * 2 ** 30) / sizeBytes;
+}
