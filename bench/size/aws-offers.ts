@@ -6,7 +6,7 @@ export const PRICES_USD = {
   fargateCpuHour: 0.0466,
   fargateGibHour: 0.0051,
   /** A vCPU of an instance of class m7g with a standby in another zone, with its memory. */
-  databaseCpuHour: 0.39,
+  databaseCpuHour: 0.195,
   /** gp3, with its copy in the other zone. */
   databaseGibMonth: 0.27,
   loadBalancerHour: 0.027,

@@ -3,7 +3,7 @@
 #   deploy.sh BUCKET_STACK PARAMETERS.json
 # BUCKET_STACK is the stack of "sluice config generate", whose outputs are read. PARAMETERS.json holds the other parameters of base.yaml and
 # service.yaml, as "aws cloudformation deploy" reads them: ["Image=…", "Vpc=…"]. The database is migrated between the two stacks; when that
-# fails, the running service stays as it is.
+# fails, the running service stays as it is. The dashboard and the alarms of ../cloudwatch come last.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bucket_stack=${1:?name the stack of the bucket}
@@ -13,24 +13,26 @@ name=${SLUICE_STACK:-sluice}
 output() { # STACK KEY
   aws cloudformation describe-stacks --stack-name "$1" --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue | [0]" --output text
 }
-deploy() { # STACK TEMPLATE
+deploy() { # STACK TEMPLATE [NAME=VALUE…]
+  # The parameters that the template does not have are left out by the command itself.
+  python3 - "$parameters" "${read[@]}" "${@:3}" >"$merged" <<'PYTHON'
+import json, sys
+with open(sys.argv[1]) as file:
+    print(json.dumps(json.load(file) + sys.argv[2:]))
+PYTHON
   aws cloudformation deploy --stack-name "$1" --template-file "$here/$2" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
     --parameter-overrides "file://$merged"
 }
 
 merged=$(mktemp)
 trap 'rm -f "$merged"' EXIT
-python3 - "$parameters" \
-  "BaseStack=$name-base" \
-  "Bucket=$(output "$bucket_stack" Bucket)" \
-  "BucketRegion=$(output "$bucket_stack" Region)" \
-  "KeyPrefix=$(output "$bucket_stack" KeyPrefix)" \
-  "WriteRoleArn=$(output "$bucket_stack" WriteRoleArn)" \
-  "ReadRoleArn=$(output "$bucket_stack" ReadRoleArn)" >"$merged" <<'PYTHON'
-import json, sys
-with open(sys.argv[1]) as file:
-    print(json.dumps(json.load(file) + sys.argv[2:]))
-PYTHON
+read=("BaseStack=$name-base")
+for pair in Bucket=Bucket BucketRegion=Region KeyPrefix=KeyPrefix WriteRoleArn=WriteRoleArn ReadRoleArn=ReadRoleArn; do
+  value=$(output "$bucket_stack" "${pair#*=}")
+  # What "aws" prints where there is no such output.
+  [ "$value" != None ] || { echo "the stack $bucket_stack has no output ${pair#*=}: is it one of sluice config generate?" >&2; exit 1; }
+  read+=("${pair%%=*}=$value")
+done
 
 deploy "$name-base" base.yaml
 
@@ -47,4 +49,7 @@ if [ "$code" != 0 ]; then
 fi
 
 deploy "$name" service.yaml
+deploy "$name-dashboard" ../cloudwatch/dashboard.yaml
+deploy "$name-alarms" ../cloudwatch/alarms.yaml "PageTopicArn=$(output "$name-base" PageTopicArn)" \
+  "TicketTopicArn=$(output "$name-base" TicketTopicArn)"
 echo "let the name in PublicUrl lead to $(output "$name" Address)"

@@ -90,6 +90,16 @@ describe("deploy/ecs", function () {
     });
   });
 
+  it("gives the alarms the topics of the base", async () => {
+    const { outputs } = (await renderBoth()).base;
+    const { PageTopicArn = "", TicketTopicArn = "" } = outputs;
+    const text = await readFile(new URL("../../../deploy/cloudwatch/alarms.yaml", import.meta.url), "utf8");
+    const toArn = (topic: string) => `arn:aws:sns:${SITE.region}:${SITE.account}:${topic}`;
+    const parameters = { PageTopicArn: toArn(PageTopicArn), TicketTopicArn: toArn(TicketTopicArn) };
+    const { resources } = renderStack(text, { ...SITE, stackName: "sluice-alarms", parameters });
+    expect(resources.AvailabilityFastBurn?.Properties).to.deep.include({ AlarmActions: [toArn("PageTopic")] });
+  });
+
   it("stops tasks later than the service needs to drain", async () => {
     const container = containerOf((await renderBoth()).service, "ServiceDefinition");
     const drainMs = Number(environmentOf(container).SLUICE_DRAIN_TIMEOUT_MS);

@@ -24,7 +24,7 @@ interface Template {
   Rules?: Record<string, { Assertions: { Assert: unknown; AssertDescription: string }[] }>;
   Conditions?: Record<string, unknown>;
   Resources: Record<string, { Type: string; Condition?: string; Properties?: unknown }>;
-  Outputs: Record<string, { Value: unknown; Export?: { Name: unknown } }>;
+  Outputs?: Record<string, { Value: unknown; Export?: { Name: unknown } }>;
 }
 
 const SHORT_FORMS = ["Equals", "GetAtt", "If", "Join", "Not", "Select", "Split", "Sub"];
@@ -45,7 +45,7 @@ export function renderStack(text: string, input: StackInput): RenderedStack {
   const resources = Object.entries(template.Resources).filter(
     ([, { Condition }]) => Condition === undefined || evaluate(template.Conditions?.[Condition], scope) === true,
   );
-  const outputs = Object.entries(template.Outputs);
+  const outputs = Object.entries(template.Outputs ?? {});
   return {
     resources: Object.fromEntries(
       resources.map(([id, { Type, Properties }]) => [id, { Type, Properties: evaluate(Properties, scope) }]),
