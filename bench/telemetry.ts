@@ -11,7 +11,7 @@ import { parseCount, runCommand } from "./command-line.ts";
 import type { Stage } from "./contender.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { startCallLoad } from "./metadata/call-load.ts";
-import { startFilledDatabase } from "./metadata/filled-database.ts";
+import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample } from "./metadata/sample.ts";
 import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 import { serviceToken, startSluice } from "./sluice-service.ts";
@@ -23,6 +23,7 @@ const usage = `usage: npm run bench:telemetry -- [options]
   --calls N      calls of each kind in a round (default 3000)
   --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
   --size-mib N   size of each upload, in MiB (default 1024)
+  --logs         send the lines of the log by OTLP as well
   --json         print one JSON document instead of the table
 `;
 
@@ -54,31 +55,30 @@ async function run(options: Options): Promise<number> {
 
 async function measureTelemetry(stage: Stage, options: Options, report: (what: string) => void): Promise<FigureRow[]> {
   const { calls, rounds, sizeBytes } = options;
-  const database = await startFilledDatabase(join(stage.directory, "files"), ROWS, report);
+  const databases: FilledDatabase[] = [];
   const collector = createServer((request, response) => request.resume().on("end", () => response.end()));
   await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
   try {
     const { port } = collector.address() as AddressInfo;
-    const start = async (settings: Record<string, string>) => {
+    // Each has a database of its own: of two services with one database, the first would do what goes on by the clock for both.
+    const start = async (name: string, settings: Record<string, string>) => {
+      const database = await startFilledDatabase(join(stage.directory, name), ROWS, report);
+      databases.push(database);
       const { url, process } = await startSluice({ ...stage, databaseUrl: async () => database.url }, { settings });
-      return { url, pid: process.pid as number, token: serviceToken };
+      const gets = await createSample(database.client, { rows: ROWS, seed: 1 }).paths(calls);
+      const load = await startCallLoad(url, CONNECTIONS);
+      const requests = gets.map((path) => ({ namespace: "default", path }));
+      const get = () => load.run(getFile, requests, { inFlight: IN_FLIGHT });
+      return { url, pid: process.pid as number, token: serviceToken, get };
     };
-    const observed = await start({
+    const observed = await start("observed", {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_LOGS_EXPORTER: options.logs ? "otlp" : "none",
       OTEL_METRIC_EXPORT_INTERVAL: "1000",
       SLUICE_METRICS_LISTEN: "127.0.0.1:0",
     });
-    const plain = await start({});
-    const sample = createSample(database.client, { rows: ROWS, seed: 1 });
-    const gets = (await sample.paths(calls)).map((path) => ({ namespace: "default", path }));
-    const load = {
-      one: await startCallLoad(observed.url, CONNECTIONS),
-      other: await startCallLoad(plain.url, CONNECTIONS),
-    };
-    const pair = {
-      one: () => load.one.run(getFile, gets, { inFlight: IN_FLIGHT }),
-      other: () => load.other.run(getFile, gets, { inFlight: IN_FLIGHT }),
-    };
+    const plain = await start("plain", {});
+    const pair = { one: observed.get, other: plain.get };
     const pids = { one: observed.pid, other: plain.pid };
     const get = await compareCalls("GetFile", pair, { pids, rounds, report });
     const uploads = await compareUploads(stage, { one: observed, other: plain }, { sizeBytes, rounds, report });
@@ -90,7 +90,7 @@ async function measureTelemetry(stage: Stage, options: Options, report: (what: s
   } finally {
     await stopAllProcesses();
     collector.close();
-    await database.stop();
+    for (const database of databases) await database.stop();
   }
 }
 
@@ -101,6 +101,7 @@ function parse(args: string[]) {
       calls: { type: "string", default: "3000" },
       rounds: { type: "string", default: "7" },
       "size-mib": { type: "string", default: "1024" },
+      logs: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -110,6 +111,7 @@ function parse(args: string[]) {
     calls: parseCount("calls", values.calls, [10, 1_000_000]),
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
+    logs: values.logs,
     json: values.json,
   };
 }
