@@ -13,6 +13,8 @@ import { seededBytes } from "../rigs/upload-rig.ts";
 type Docker = Awaited<ReturnType<typeof getContainerRuntimeClient>>["container"]["dockerode"];
 type Container = Awaited<ReturnType<Docker["createContainer"]>>;
 
+/** As the Dockerfile has it; `.ci/build-image` makes one of this name where no registry is reachable. */
+const BASE_IMAGE = "docker.io/library/node:26-slim";
 const PART_BYTES = 5 * 2 ** 20;
 
 describe("deploy/docker", function () {
@@ -120,6 +122,12 @@ describe("deploy/docker", function () {
     expect((await half.status).metadata).to.have.property("durable_offset");
     expect((await container.inspect()).State.ExitCode).to.equal(0);
     connection.session.destroy();
+  });
+
+  it("adds 60 MB at most to its base, before compression", async () => {
+    const sizeOf = async (name: string) => (await docker.getImage(name).inspect()).Size;
+    const own = (await sizeOf(image)) - (await sizeOf(BASE_IMAGE));
+    expect(own).to.be.within(20e6, 60e6);
   });
 
   it("says what is missing, and migrates a database", async () => {
