@@ -28,25 +28,37 @@ export interface Stage {
 export interface Contender {
   readonly id: ContenderId;
   readonly title: string;
-  readonly tls: boolean;
+  readonly tls: TlsSides;
   /** A remark that a reader of the table needs in order to compare fairly. */
   readonly note?: string;
   /** Starts the contender for one round, or resolves with the sentence that says why this machine cannot. */
   start(stage: Stage): Promise<RunningContender | string>;
 }
 
+/** Where a contender has TLS 1.3: nowhere, on both sides, or to S3 alone, as behind a load balancer. */
+export type TlsSides = "none" | "both" | "to-s3";
+
 /** The ids of all contenders, in the order of the table. */
 export type ContenderId =
+  | "raw"
   | "floor"
+  | "floor-single"
   | "floor-tls"
+  | "floor-tls-to-s3"
   | "sluice"
   | "sluice-crc"
   | "sluice-crc-tls"
+  | "sluice-crc-tls-to-s3"
+  | "sluice-put"
+  | "sluice-put-h2"
+  | "sluice-client"
   | "obvious"
   | "lib-storage"
+  | "lib-storage-tls"
   | "tus-node"
   | "tusd"
-  | "tusd-unhashed";
+  | "tusd-unhashed"
+  | "tusd-unhashed-tls";
 
 /** A contender ready for uploads. */
 export interface RunningContender {
@@ -58,21 +70,28 @@ export interface RunningContender {
   readonly readySeconds?: number;
 }
 
-/** URL of the sink for this contender's parts. They go under TLS only if the contender itself serves TLS. */
-export function sinkOf(stage: Stage, tls: boolean): string {
-  return tls ? stage.sinkTlsUrl! : stage.sinkUrl;
+/** URL of the sink for this contender's parts. */
+export function sinkOf(stage: Stage, tls: TlsSides): string {
+  return tls === "none" ? stage.sinkUrl : stage.sinkTlsUrl!;
+}
+
+/** Why a contender with TLS cannot run on this machine; undefined where it can. */
+export function findTlsProblem(stage: Stage, tls: TlsSides): string | undefined {
+  return tls === "none" || stage.certificate !== undefined ? undefined : "no openssl to make a certificate with";
 }
 
 /** Starts one of the benchmark's own serving programs (`servers/`). */
 export async function startServer(
   entry: URL,
   stage: Stage,
-  { tls = false } = {},
+  { tls = "none", corkBytes = 0 }: { tls?: TlsSides; corkBytes?: number } = {},
 ): Promise<{ process: BenchProcess; url: string }> {
   const args: ServerArguments = {
     sinkUrl: sinkOf(stage, tls),
     partSizeBytes: stage.partSizeBytes,
-    ...(tls ? stage.certificate : {}),
+    corkBytes,
+    trustedPath: stage.certificate?.certPath,
+    ...(tls === "both" ? stage.certificate : {}),
   };
   const process = await forkProcess(entry, { args: [JSON.stringify(args)] });
   return { process, url: String(process.ready.url) };

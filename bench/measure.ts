@@ -9,6 +9,8 @@ export interface Measurement {
   readonly mibPerSecond: number;
   /** User plus system time of the measured process, per GiB. */
   readonly cpuSecondsPerGib: number;
+  /** The part of it that the kernel took. */
+  readonly systemSecondsPerGib: number;
   readonly peakRssBytes: number;
   readonly readySeconds?: number;
 }
@@ -57,6 +59,7 @@ async function measureRunning(
     return {
       mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
       cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),
+      systemSecondsPerGib: (after.systemSeconds - before.systemSeconds) / (sizeBytes / gib),
       peakRssBytes: after.peakRssBytes,
       ...(readySeconds === undefined ? {} : { readySeconds }),
     };

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 export interface ProcessUsage {
   /** User plus system time of every thread since the process began, in seconds; it includes dead children that were reaped. */
   readonly cpuSeconds: number;
+  /** The part of it that the kernel took. */
+  readonly systemSeconds: number;
   /** The sum of each process's own peak resident set (`VmHWM`), in bytes: an upper bound for a tree of several. */
   readonly peakRssBytes: number;
 }
@@ -21,6 +23,7 @@ export function readProcessUsage(pid: number): ProcessUsage {
     const usage = readProcessUsage(child);
     return {
       cpuSeconds: sum.cpuSeconds + usage.cpuSeconds,
+      systemSeconds: sum.systemSeconds + usage.systemSeconds,
       peakRssBytes: sum.peakRssBytes + usage.peakRssBytes,
     };
   }, own);
@@ -34,8 +37,10 @@ function readOne(pid: number): ProcessUsage {
   const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const peakKib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  const systemTicks = (stime ?? 0) + (cstime ?? 0);
   return {
-    cpuSeconds: ((utime ?? 0) + (stime ?? 0) + (cutime ?? 0) + (cstime ?? 0)) / CLOCK_TICKS_PER_SECOND,
+    cpuSeconds: ((utime ?? 0) + (cutime ?? 0) + systemTicks) / CLOCK_TICKS_PER_SECOND,
+    systemSeconds: systemTicks / CLOCK_TICKS_PER_SECOND,
     peakRssBytes: Number(peakKib ?? 0) * 1024,
   };
 }

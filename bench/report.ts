@@ -1,4 +1,4 @@
-import type { Contender } from "./contender.ts";
+import type { Contender, ContenderId, TlsSides } from "./contender.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
 import { markdownTable } from "./markdown-table.ts";
@@ -15,10 +15,16 @@ export interface BenchResult {
   readonly rss: Measurement | undefined;
 }
 
+const FLOORS = { none: "floor", both: "floor-tls", "to-s3": "floor-tls-to-s3" } as const satisfies Record<
+  TlsSides,
+  ContenderId
+>;
+
 interface Row {
   readonly contender: Contender;
   readonly mibPerSecond: Spread;
   readonly cpuSecondsPerGib: Spread;
+  readonly systemSecondsPerGib: Spread;
   readonly peakRssMib: Spread;
   readonly timesFloor: Spread | undefined;
 }
@@ -47,15 +53,18 @@ export function toText(result: BenchResult): string {
     contender.title,
     showSpread(row.mibPerSecond, 0),
     showSpread(row.cpuSecondsPerGib, 2),
+    row.systemSecondsPerGib.median.toFixed(2),
     row.peakRssMib.max.toFixed(0),
     row.timesFloor === undefined ? "" : showSpread(row.timesFloor, 2),
   ]);
   const content = `${options.sizeBytes / 1024 ** 3} GiB, ${options.rounds} round(s), one stream, one worker; median [min-max]`;
   return [
     `${describeMachine()}\n${content}\n`,
-    ...(cells.length > 0 ? [markdownTable(["contender", "MiB/s", "cpu-s/GiB", "peak MiB", "x floor"], cells)] : []),
+    ...(cells.length > 0
+      ? [markdownTable(["contender", "MiB/s", "cpu-s/GiB", "of it kernel", "peak MiB", "x floor"], cells)]
+      : []),
     ...rows.flatMap(({ contender }) => (contender.note === undefined ? [] : `  ${contender.title}: ${contender.note}`)),
-    "  cpu-s/GiB and memory are the serving process's; TLS rows are multiples of the TLS floor",
+    "  cpu-s/GiB and memory are the serving process's; TLS rows are multiples of the floor with TLS on the same sides",
     ...[...absent].map(([id, { reason, failed }]) => `  ${failed ? "failed" : "skipped"}: ${id}: ${reason}`),
     "",
     markdownTable(["figure", "measured", "must", "aim", ""], checkFigures(rounds, rss).map(showFigure)),
@@ -70,8 +79,9 @@ function rowsOf({ contenders, rounds }: BenchResult): Row[] {
       contender,
       mibPerSecond: spreadOf(runs.map((run) => run.mibPerSecond))!,
       cpuSecondsPerGib: spreadOf(runs.map((run) => run.cpuSecondsPerGib))!,
+      systemSecondsPerGib: spreadOf(runs.map((run) => run.systemSecondsPerGib))!,
       peakRssMib: spreadOf(runs.map((run) => run.peakRssBytes / 1024 ** 2))!,
-      timesFloor: cpuRatio(rounds, contender.id, contender.tls ? "floor-tls" : "floor"),
+      timesFloor: cpuRatio(rounds, contender.id, FLOORS[contender.tls]),
     };
   });
 }

@@ -4,7 +4,7 @@ import { request as requestHttps } from "node:https";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BenchProcess, startProcess } from "./child-process.ts";
-import { type Stage, sinkOf } from "./contender.ts";
+import { type Stage, sinkOf, type TlsSides } from "./contender.ts";
 import { freePort } from "./free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "./sink-client.ts";
 
@@ -28,12 +28,12 @@ const answersInARow = 6;
  */
 export async function startSluice(
   stage: Stage,
-  { tls = false, settings = {} }: { tls?: boolean; settings?: Readonly<Record<string, string>> } = {},
+  { tls = "none", settings = {} }: { tls?: TlsSides; settings?: Readonly<Record<string, string>> } = {},
 ): Promise<SluiceService> {
   const port = await freePort();
   const env = { ...(await serviceEnvironment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
   await startCommand(stage, "migrate", env).ended();
-  const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
+  const url = `${tls === "both" ? "https" : "http"}://127.0.0.1:${port}`;
   const begun = performance.now();
   const service = startCommand(stage, "serve", env);
   await untilReady(`${url}/readyz`, service, stage).catch(async (error) => {
@@ -50,11 +50,11 @@ function startCommand({ checkout }: Stage, command: "migrate" | "serve", env: Re
 
 /** Brings the stage's database to the schema of its checkout. */
 export async function migrateDatabase(stage: Stage): Promise<void> {
-  await startCommand(stage, "migrate", await serviceEnvironment(stage, { tls: false, listen: "127.0.0.1:0" })).ended();
+  await startCommand(stage, "migrate", await serviceEnvironment(stage, { tls: "none", listen: "127.0.0.1:0" })).ended();
 }
 
 /** Environment of a service on the stage. It has the defaults, but one worker and the stage's addresses. */
-export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
+export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: TlsSides; listen: string }) {
   const { certPath = "", keyPath = "" } = stage.certificate ?? {};
   return {
     SLUICE_LISTEN: listen,
@@ -67,7 +67,8 @@ export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: b
     SLUICE_WORKERS: "1",
     SLUICE_AUTH: "dev",
     SLUICE_DEV_TOKEN: serviceToken,
-    ...(tls ? { SLUICE_TLS_CERT: certPath, SLUICE_TLS_KEY: keyPath, NODE_EXTRA_CA_CERTS: certPath } : {}),
+    ...(tls !== "none" && { NODE_EXTRA_CA_CERTS: certPath }),
+    ...(tls === "both" && { SLUICE_TLS_CERT: certPath, SLUICE_TLS_KEY: keyPath }),
   };
 }
 

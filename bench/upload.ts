@@ -6,28 +6,45 @@ import { createUploadTrials } from "./against/upload-trials.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { runCommand } from "./command-line.ts";
 import type { Contender, Stage } from "./contender.ts";
-import { floor, floorTls } from "./contenders/floor.ts";
-import { libStorage } from "./contenders/lib-storage.ts";
+import { floor, floorSingle, floorTls, floorTlsToS3, raw } from "./contenders/floor.ts";
+import { libStorage, libStorageTls } from "./contenders/lib-storage.ts";
 import { obvious } from "./contenders/obvious.ts";
-import { sluice, sluiceCrc, sluiceCrcTls } from "./contenders/sluice.ts";
+import {
+  sluice,
+  sluiceClient,
+  sluiceCrc,
+  sluiceCrcTls,
+  sluiceCrcTlsToS3,
+  sluicePut,
+  sluicePutH2,
+} from "./contenders/sluice.ts";
 import { tusNode } from "./contenders/tus-node.ts";
-import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
+import { tusd, tusdUnhashed, tusdUnhashedTls } from "./contenders/tusd.ts";
 import { type Absence, type Measurement, measureUpload } from "./measure.ts";
 import { type BenchResult, toJson, toText } from "./report.ts";
 import { setStage } from "./stage.ts";
 import { type BenchOptions, parseOptions, usage } from "./upload-options.ts";
 
 const contenders: readonly Contender[] = [
+  raw,
   floor,
+  floorSingle,
   floorTls,
+  floorTlsToS3,
   sluice,
   sluiceCrc,
   sluiceCrcTls,
+  sluiceCrcTlsToS3,
+  sluicePut,
+  sluicePutH2,
+  sluiceClient,
   obvious,
   libStorage,
+  libStorageTls,
   tusNode,
   tusd,
   tusdUnhashed,
+  tusdUnhashedTls,
 ];
 const rssSizeBytes = 5 * 1024 ** 3;
 const ids = contenders.map(({ id }) => id);
@@ -57,7 +74,7 @@ async function run(options: BenchOptions): Promise<number> {
 
 /** Compares the cost of an upload through Sluice between the other checkout and this one. */
 async function compare(options: BenchOptions, against: string, stage: Stage): Promise<number> {
-  const own = [sluice, sluiceCrc, sluiceCrcTls];
+  const own = [sluice, sluiceCrc, sluiceCrcTls, sluiceCrcTlsToS3, sluicePut, sluicePutH2, sluiceClient];
   const chosen = own.filter(({ id }) => options.only === undefined || options.only.includes(id));
   const checkouts = findCheckouts(against);
   const trials = createUploadTrials(chosen, divideStage(stage), options);

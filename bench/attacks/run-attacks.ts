@@ -66,7 +66,7 @@ export async function runAttacks(
   const { stage, run, report } = options;
   await migrateDatabase(stage);
   await (await fillDatabase(await stage.databaseUrl(), run.files, () => undefined)).end();
-  const env = await serviceEnvironment(stage, { tls: false, listen: `127.0.0.1:${await freePort()}` });
+  const env = await serviceEnvironment(stage, { tls: "none", listen: `127.0.0.1:${await freePort()}` });
   const service = await forkProcess(new URL("attacked-service.ts", import.meta.url), { env });
   const url = String(service.ready.url);
   await untilReady(url);

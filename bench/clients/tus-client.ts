@@ -1,12 +1,16 @@
 import { once } from "node:events";
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import * as http from "node:http";
+import * as https from "node:https";
 import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 // tus 1.0.0 over HTTP/1.1: one POST creates the upload, and one PATCH carries all of its content.
-const { url, chunkBytes } = parseClientArguments();
+const { url, ca, chunkBytes } = parseClientArguments();
 const payload = createPayload();
-const agent = new Agent({ keepAlive: true });
+const isTls = url.startsWith("https:");
+const agent = isTls
+  ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
+  : new http.Agent({ keepAlive: true });
 
 serveUploads(async (sizeBytes) => {
   const creation = open("POST", url, { "upload-length": sizeBytes, "content-length": 0 });
@@ -26,12 +30,12 @@ serveUploads(async (sizeBytes) => {
   if (offset !== String(sizeBytes)) throw new Error(`the server is at offset ${offset} of ${sizeBytes}`);
 });
 
-function open(method: string, target: string, headers: Record<string, string | number>): ClientRequest {
-  return request(target, { method, agent, headers: { "tus-resumable": "1.0.0", ...headers } });
+function open(method: string, target: string, headers: Record<string, string | number>): http.ClientRequest {
+  return (isTls ? https : http).request(target, { method, agent, headers: { "tus-resumable": "1.0.0", ...headers } });
 }
 
-async function answerOf(sent: ClientRequest, expectedStatus: number): Promise<IncomingMessage> {
-  const [response] = (await once(sent, "response")) as [IncomingMessage];
+async function answerOf(sent: http.ClientRequest, expectedStatus: number): Promise<http.IncomingMessage> {
+  const [response] = (await once(sent, "response")) as [http.IncomingMessage];
   const pieces = await response.setEncoding("utf8").toArray();
   if (response.statusCode !== expectedStatus) {
     throw new Error(`${sent.method} ${sent.path}: ${response.statusCode} ${pieces.join("")}`);

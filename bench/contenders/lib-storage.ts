@@ -1,4 +1,4 @@
-import { type Contender, startClient } from "../contender.ts";
+import { type Contender, findTlsProblem, sinkOf, startClient, type TlsSides } from "../contender.ts";
 
 /** Bytes of a piece, as `fs.createReadStream` would deliver it. */
 const readBytes = 64 * 1024;
@@ -7,11 +7,26 @@ const readBytes = 64 * 1024;
 export const libStorage: Contender = {
   id: "lib-storage",
   title: "lib-storage, no service between",
-  tls: false,
+  ...program("none"),
   note: "measured in the client program itself: nothing receives, and its 64 MiB of test content count as memory",
-  async start(stage) {
-    const entry = new URL("../clients/lib-storage-client.ts", import.meta.url);
-    const client = await startClient(entry, stage.sinkUrl, stage, { chunkBytes: readBytes });
-    return { measured: client, client };
-  },
 };
+
+/** The same over TLS 1.3. */
+export const libStorageTls: Contender = {
+  id: "lib-storage-tls",
+  title: "lib-storage, no service between, TLS",
+  ...program("to-s3"),
+};
+
+function program(tls: TlsSides): Pick<Contender, "tls" | "start"> {
+  return {
+    tls,
+    async start(stage) {
+      const problem = findTlsProblem(stage, tls);
+      if (problem !== undefined) return problem;
+      const entry = new URL("../clients/lib-storage-client.ts", import.meta.url);
+      const client = await startClient(entry, sinkOf(stage, tls), stage, { chunkBytes: readBytes });
+      return { measured: client, client };
+    },
+  };
+}

@@ -4,7 +4,7 @@ import { type Contender, startClient, startServer } from "../contender.ts";
 export const obvious: Contender = {
   id: "obvious",
   title: "connect-node + lib-storage, defaults",
-  tls: false,
+  tls: "none",
   note: "parts of 5 MiB, lib-storage's default",
   async start(stage) {
     const { process, url } = await startServer(new URL("../servers/obvious-server.ts", import.meta.url), stage);

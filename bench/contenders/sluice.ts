@@ -1,31 +1,70 @@
-import { type Contender, startClient } from "../contender.ts";
+import { type Contender, findTlsProblem, startClient, type TlsSides } from "../contender.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
 
 /** One WriteUpload stream into one worker; the service computes every CRC32. */
-export const sluice: Contender = { id: "sluice", title: "Sluice, CRC32 by the service", ...service({ tls: false }) };
+export const sluice: Contender = { id: "sluice", title: "Sluice, CRC32 by the service", ...stream("none") };
 
 /** One WriteUpload stream with a CRC32 in every chunk, as Sluice's own clients send it. */
 export const sluiceCrc: Contender = {
   id: "sluice-crc",
   title: "Sluice, CRC32 per chunk",
-  ...service({ tls: false, chunkCrc: "yes" }),
+  ...stream("none", { chunkCrc: "yes" }),
 };
 
 /** One WriteUpload stream with a CRC32 in every chunk, under TLS 1.3 on both sides. */
 export const sluiceCrcTls: Contender = {
   id: "sluice-crc-tls",
   title: "Sluice, CRC32 per chunk, TLS in and out",
-  ...service({ tls: true, chunkCrc: "yes" }),
+  ...stream("both", { chunkCrc: "yes" }),
 };
 
-function service({ tls, chunkCrc = "no" }: { tls: boolean; chunkCrc?: string }): Pick<Contender, "tls" | "start"> {
+/** The same behind a load balancer that ends TLS. */
+export const sluiceCrcTlsToS3: Contender = {
+  id: "sluice-crc-tls-to-s3",
+  title: "Sluice, CRC32 per chunk, TLS to S3 alone",
+  ...stream("to-s3", { chunkCrc: "yes" }),
+};
+
+/** One REST PUT over HTTP/1.1; the service computes the CRC32. */
+export const sluicePut: Contender = { id: "sluice-put", title: "Sluice, PUT over HTTP/1.1", ...put("put-client") };
+
+/** One REST PUT over HTTP/2. */
+export const sluicePutH2: Contender = {
+  id: "sluice-put-h2",
+  title: "Sluice, PUT over HTTP/2",
+  ...put("put-h2-client"),
+};
+
+/** A file by the TypeScript client, as the command line sends it. */
+export const sluiceClient: Contender = {
+  id: "sluice-client",
+  title: "Sluice, a file by its TypeScript client",
+  note: "large files go over four connections",
+  ...service("none", "file-client", {}),
+};
+
+function stream(tls: TlsSides, { chunkCrc = "no" } = {}) {
+  return service(tls, "sluice-client", { chunkCrc });
+}
+
+function put(program: string) {
+  return service("none", program, { path: "/v1/namespaces/default/files/put/{id}", status: "201" });
+}
+
+function service(
+  tls: TlsSides,
+  program: string,
+  extra: Readonly<Record<string, string>>,
+): Pick<Contender, "tls" | "start"> {
   return {
     tls,
     async start(stage) {
-      if (tls && stage.certificate === undefined) return "no openssl to make a certificate with";
+      const problem = findTlsProblem(stage, tls);
+      if (problem !== undefined) return problem;
       const { process: measured, url, readySeconds } = await startSluice(stage, { tls });
-      const entry = new URL("../clients/sluice-client.ts", import.meta.url);
-      const client = await startClient(entry, url, stage, { extra: { token: serviceToken, chunkCrc } });
+      const client = await startClient(new URL(`../clients/${program}.ts`, import.meta.url), url, stage, {
+        extra: { token: serviceToken, directory: stage.directory, ...extra },
+      });
       return { measured, client, readySeconds };
     },
   };

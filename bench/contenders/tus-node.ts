@@ -4,7 +4,7 @@ import { type Contender, startClient, startServer } from "../contender.ts";
 export const tusNode: Contender = {
   id: "tus-node",
   title: "@tus/server + @tus/s3-store",
-  tls: false,
+  tls: "none",
   note: "one PATCH over HTTP/1.1",
   async start(stage) {
     const { process, url } = await startServer(new URL("../servers/tus-node-server.ts", import.meta.url), stage);

@@ -3,35 +3,50 @@ import { access, constants, mkdtemp } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { startProcess } from "../child-process.ts";
-import { type Contender, startClient } from "../contender.ts";
+import { type Contender, findTlsProblem, sinkOf, startClient, type TlsSides } from "../contender.ts";
 import { freePort } from "../free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
 
 /** tusd 2, the tus project's Go server, with its defaults. */
-export const tusd: Contender = { id: "tusd", title: "tusd (Go)", ...server([]) };
+export const tusd: Contender = { id: "tusd", title: "tusd (Go)", ...server("none", []) };
 
-/** tusd without the MD5 and SHA-256 of what it sends: this is its fastest setting. */
+const UNHASHED = ["-s3-disable-content-hashes"];
+/** tusd without the MD5 and SHA-256 of what it sends: this is its fastest setting, in which nothing checks the bytes. */
 export const tusdUnhashed: Contender = {
   id: "tusd-unhashed",
   title: "tusd, content hashes off",
-  ...server(["-s3-disable-content-hashes"]),
+  ...server("none", UNHASHED),
+  note: "checks nothing",
 };
 
-function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "start"> {
+/** The same with TLS 1.3 on both sides. */
+export const tusdUnhashedTls: Contender = {
+  id: "tusd-unhashed-tls",
+  title: "tusd, content hashes off, TLS in and out",
+  ...server("both", UNHASHED),
+  note: "checks nothing",
+};
+
+function server(tls: TlsSides, options: readonly string[]): Pick<Contender, "tls" | "note" | "start"> {
   return {
-    tls: false,
+    tls,
     note: "one PATCH over HTTP/1.1; keeps parts in temporary files",
     async start(stage) {
+      const problem = findTlsProblem(stage, tls);
+      if (problem !== undefined) return problem;
       const program = await findTusd();
       if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
       // tusd does not tell which port it got for port 0, so a free port is picked for it.
       const port = await freePort();
       const bytes = String(stage.partSizeBytes);
       const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
-      const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", stage.sinkUrl, ...options];
+      const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", sinkOf(stage, tls), ...options];
+      const { certPath = "", keyPath = "" } = stage.certificate ?? {};
+      const served = ["-tls-certificate", certPath, "-tls-key", keyPath, "-tls-mode", "tls13"];
       const measured = startProcess(program, {
-        args: [...args, ...storage],
+        args: [...args, ...storage, ...(tls === "both" ? served : [])],
         env: {
+          ...(tls !== "none" && { SSL_CERT_FILE: certPath }),
           AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
           AWS_REGION: sinkRegion,
@@ -39,7 +54,7 @@ function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "s
         },
       });
       await measured.said("You can now upload files");
-      const url = `http://127.0.0.1:${port}/files/`;
+      const url = `${tls === "both" ? "https" : "http"}://127.0.0.1:${port}/files/`;
       const client = await startClient(new URL("../clients/tus-client.ts", import.meta.url), url, stage);
       return { measured, client };
     },

@@ -1,5 +1,5 @@
 // The floor: the cost of moving the bytes when nothing else is done. Every buffer from HTTP/2 is written once into a plain
-// PUT of one part. There is no checksum, no gRPC, no retry and no record.
+// PUT of one part, some of them at a time. There is no checksum, no gRPC, no retry and no record.
 import * as http from "node:http";
 import {
   createSecureServer,
@@ -15,12 +15,12 @@ import { announceServer, parseServerArguments } from "./server-process.ts";
 const streamWindowBytes = 8 * 1024 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
 
-const { sinkUrl, partSizeBytes, tls } = parseServerArguments();
-const agent =
-  tls === undefined
-    ? new http.Agent({ keepAlive: true })
-    : new https.Agent({ keepAlive: true, ca: tls.cert, minVersion: "TLSv1.3" });
-const request = tls === undefined ? http.request : https.request;
+const { sinkUrl, partSizeBytes, corkBytes, tls, trusted } = parseServerArguments();
+const hasTlsSink = sinkUrl.startsWith("https:");
+const agent = hasTlsSink
+  ? new https.Agent({ keepAlive: true, ca: trusted, minVersion: "TLSv1.3" })
+  : new http.Agent({ keepAlive: true });
+const request = hasTlsSink ? https.request : http.request;
 let uploads = 0;
 
 const settings = { initialWindowSize: streamWindowBytes };
@@ -39,6 +39,7 @@ function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const answers: Promise<void>[] = [];
   let part: http.ClientRequest | undefined;
   let missingBytes = 0;
+  let gatheredBytes = 0;
   let sizeBytes = 0;
   const nextPartBytes = () => Math.min(partSizeBytes, Number(headers["content-length"]) - sizeBytes);
   const write = (piece: Buffer) => {
@@ -49,9 +50,17 @@ function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
       answers.push(opened.answered);
       part.on("drain", () => stream.resume());
     }
-    if (!part.write(piece)) stream.pause();
+    if (gatheredBytes === 0) part.cork();
+    const wantsMore = part.write(piece);
+    gatheredBytes += piece.length;
     missingBytes -= piece.length;
     sizeBytes += piece.length;
+    if (gatheredBytes >= corkBytes || missingBytes === 0) {
+      part.uncork();
+      gatheredBytes = 0;
+      // What is gathered counts as unsent; only what is left after a write is a reason to wait.
+      if (!wantsMore && part.writableNeedDrain) stream.pause();
+    }
     if (missingBytes === 0) {
       part.end();
       part = undefined;

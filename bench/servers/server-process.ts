@@ -5,27 +5,35 @@ import type { AddressInfo, Server } from "node:net";
 export interface ServerArguments {
   /** URL of the S3 server that discards everything. */
   readonly sinkUrl: string;
-  /** With these, the program serves TLS 1.3 and trusts the same certificate at the sink. */
+  /** With these, the program serves TLS 1.3. */
   readonly certPath?: string | undefined;
   readonly keyPath?: string | undefined;
+  /** The certificate of a sink that has TLS. */
+  readonly trustedPath?: string | undefined;
   readonly partSizeBytes: number;
+  /** Bytes that the relay gathers before it writes them; 0 for a write of each buffer. */
+  readonly corkBytes?: number;
 }
 
 /** A program's parsed arguments and the certificate that they name. */
 export interface ServerSettings {
   readonly sinkUrl: string;
   readonly partSizeBytes: number;
+  readonly corkBytes: number;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly trusted: Buffer | undefined;
 }
 
 /** Parses this program's command line. */
 export function parseServerArguments(): ServerSettings {
-  const { sinkUrl, certPath, keyPath, partSizeBytes } = JSON.parse(process.argv[2]!) as ServerArguments;
+  const args = JSON.parse(process.argv[2]!) as ServerArguments;
+  const { sinkUrl, certPath, keyPath, trustedPath, partSizeBytes, corkBytes = 0 } = args;
   const tls =
     certPath === undefined || keyPath === undefined
       ? undefined
       : { cert: readFileSync(certPath), key: readFileSync(keyPath) };
-  return { sinkUrl, partSizeBytes, tls };
+  const trusted = trustedPath === undefined ? undefined : readFileSync(trustedPath);
+  return { sinkUrl, partSizeBytes, corkBytes, tls, trusted };
 }
 
 /** Listens on a free port of the loopback, tells the harness the URL, and ends when the harness ends. */

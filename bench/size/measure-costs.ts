@@ -135,7 +135,7 @@ function put(url: string, agent: Agent): Promise<void> {
 /** CPU seconds of the service for a GiB, by TLS on both sides. */
 async function measureBytes(stage: Stage, sizeBytes: number): Promise<number> {
   if (stage.certificate === undefined) throw new Error("no openssl to make a certificate with");
-  const service = await startSluice(stage, { tls: true });
+  const service = await startSluice(stage, { tls: "both" });
   const entry = new URL("../clients/sluice-client.ts", import.meta.url);
   const client = await startClient(entry, service.url, stage, { extra: { token: serviceToken, chunkCrc: "yes" } });
   await client.ask({ sizeBytes });

@@ -76,7 +76,7 @@ async function measureReloads(
   { reloads, certificate, report }: ConnectionsRun & { certificate: Certificate; report: (what: string) => void },
 ): Promise<FigureRow[]> {
   const renewal = await prepareRenewal(stage, certificate);
-  const service = await startSluice(stage, { tls: true, settings: renewal.settings });
+  const service = await startSluice(stage, { tls: "both", settings: renewal.settings });
   try {
     // Each upload has a connection of its own: any connection that is cut breaks an upload, and is counted.
     const sessions = await Promise.all(

@@ -1,0 +1,32 @@
+// One PUT over HTTP/1.1 with the whole content: to Sluice's REST face, or through the raw relay to the sink.
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import * as http from "node:http";
+import * as https from "node:https";
+import { createPayload, sliceContent } from "../payload.ts";
+import { parseClientArguments, serveUploads } from "./client-process.ts";
+
+const { url, ca, chunkBytes, extra = {} } = parseClientArguments();
+const { path = "/", token, status } = extra;
+const payload = createPayload();
+const isTls = url.startsWith("https:");
+const agent = isTls
+  ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
+  : new http.Agent({ keepAlive: true });
+
+serveUploads(async (sizeBytes) => {
+  const sent = (isTls ? https : http).request(`${url}${path.replace("{id}", randomUUID())}`, {
+    method: "PUT",
+    agent,
+    headers: { "content-length": sizeBytes, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+  });
+  const answered = once(sent, "response") as Promise<[http.IncomingMessage]>;
+  for (const chunk of sliceContent(payload, sizeBytes, chunkBytes)) {
+    if (!sent.write(chunk)) await Promise.race([once(sent, "drain"), answered]);
+  }
+  sent.end();
+  const [response] = await answered;
+  const words = (await response.setEncoding("utf8").toArray()).join("");
+  if (String(response.statusCode) !== status)
+    throw new Error(`the PUT was answered by ${response.statusCode} ${words}`);
+});
