@@ -38,6 +38,22 @@ describe("a line that can fail", () => {
     expect(line.sentBytes).to.equal(bytes.length);
   });
 
+  it("leaves no listeners behind, however often it waits for a reader", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on("warning", note);
+    const socket = await open();
+    socket.end(Buffer.alloc(50_000_000, "abc"));
+    let receivedBytes = 0;
+    for await (const piece of socket) {
+      receivedBytes += piece.length;
+      await new Promise(setImmediate);
+    }
+    expect(receivedBytes).to.equal(50_000_000);
+    process.off("warning", note);
+    expect(warnings.map(({ message }) => message)).to.deep.equal([]);
+  });
+
   it("resets the connections that are open, and takes new ones", async () => {
     const socket = await open();
     socket.write("a");

@@ -45,7 +45,7 @@ export async function startFaultProxy(toPort: number): Promise<FaultProxy> {
       for (const { latencyMs, bytesPerSecond } of slowness)
         await delay(latencyMs + (1000 * piece.length) / bytesPerSecond);
       if (to.destroyed) return void from.destroy();
-      if (!to.write(piece)) await Promise.race([once(to, "drain"), once(to, "close")]);
+      if (!to.write(piece)) await untilDrained(to);
     }
     to.end();
   };
@@ -92,4 +92,13 @@ export async function startFaultProxy(toPort: number): Promise<FaultProxy> {
       await once(server, "close");
     },
   };
+}
+
+/** Resolves when the socket takes more, or never will. It leaves no listener behind: a line lives for hours. */
+async function untilDrained(socket: Socket): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(socket, "drain", { signal }), once(socket, "close", { signal })]).finally(() =>
+    over.abort(),
+  );
 }
