@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { access, constants, mkdtemp } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { startProcess } from "../child-process.ts";
-import { type Contender, findTlsProblem, sinkOf, startClient, type TlsSides } from "../contender.ts";
+import { type BenchProcess, startProcess } from "../child-process.ts";
+import { type Contender, findTlsProblem, type Stage, sinkOf, startClient, type TlsSides } from "../contender.ts";
 import { freePort } from "../free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
 
@@ -32,33 +32,44 @@ function server(tls: TlsSides, options: readonly string[]): Pick<Contender, "tls
     tls,
     note: "one PATCH over HTTP/1.1; keeps parts in temporary files",
     async start(stage) {
-      const problem = findTlsProblem(stage, tls);
-      if (problem !== undefined) return problem;
-      const program = await findTusd();
-      if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
-      // tusd does not tell which port it got for port 0, so a free port is picked for it.
-      const port = await freePort();
-      const bytes = String(stage.partSizeBytes);
-      const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
-      const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", sinkOf(stage, tls), ...options];
-      const { certPath = "", keyPath = "" } = stage.certificate ?? {};
-      const served = ["-tls-certificate", certPath, "-tls-key", keyPath, "-tls-mode", "tls13"];
-      const measured = startProcess(program, {
-        args: [...args, ...storage, ...(tls === "both" ? served : [])],
-        env: {
-          ...(tls !== "none" && { SSL_CERT_FILE: certPath }),
-          AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
-          AWS_REGION: sinkRegion,
-          TMPDIR: await mkdtemp(join(stage.directory, "tusd-")),
-        },
-      });
-      await measured.said("You can now upload files");
-      const url = `${tls === "both" ? "https" : "http"}://127.0.0.1:${port}/files/`;
+      const started = await startTusd(stage, tls, options);
+      if (typeof started === "string") return started;
+      const { process: measured, url } = started;
       const client = await startClient(new URL("../clients/tus-client.ts", import.meta.url), url, stage);
       return { measured, client };
     },
   };
+}
+
+/** Starts tusd with these options, or resolves with the sentence that says why this machine cannot. */
+export async function startTusd(
+  stage: Stage,
+  tls: TlsSides,
+  options: readonly string[],
+): Promise<{ process: BenchProcess; url: string } | string> {
+  const problem = findTlsProblem(stage, tls);
+  if (problem !== undefined) return problem;
+  const program = await findTusd();
+  if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
+  // tusd does not tell which port it got for port 0, so a free port is picked for it.
+  const port = await freePort();
+  const bytes = String(stage.partSizeBytes);
+  const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
+  const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", sinkOf(stage, tls), ...options];
+  const { certPath = "", keyPath = "" } = stage.certificate ?? {};
+  const served = ["-tls-certificate", certPath, "-tls-key", keyPath, "-tls-mode", "tls13"];
+  const process = startProcess(program, {
+    args: [...args, ...storage, ...(tls === "both" ? served : [])],
+    env: {
+      ...(tls !== "none" && { SSL_CERT_FILE: certPath }),
+      AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
+      AWS_REGION: sinkRegion,
+      TMPDIR: await mkdtemp(join(stage.directory, "tusd-")),
+    },
+  });
+  await process.said("You can now upload files");
+  return { process, url: `${tls === "both" ? "https" : "http"}://127.0.0.1:${port}/files/` };
 }
 
 async function findTusd(): Promise<string | undefined> {

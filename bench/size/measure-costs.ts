@@ -3,6 +3,7 @@ import { Agent, request } from "node:http";
 import { Client } from "pg";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { type Stage, startClient } from "../contender.ts";
+import { type DatabaseUsage, readDatabaseUsage } from "../database-usage.ts";
 import { startCallLoad } from "../metadata/call-load.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import { type SluiceService, serviceToken, startSluice } from "../sluice-service.ts";
@@ -55,7 +56,7 @@ export async function measureCosts(
       databaseCpuMsPerUpload: (1000 * upload.databaseCpuSeconds) / run.uploads,
       transactionsPerUpload: upload.transactions / run.uploads,
       walBytesPerUpload: upload.walBytes / run.uploads,
-      databaseBytesPerFile: upload.databaseBytes / run.uploads,
+      databaseBytesPerFile: upload.sizeBytes / run.uploads,
       serviceCpuMsPerRead: (1000 * read.serviceCpuSeconds) / run.reads,
       databaseCpuMsPerRead: (1000 * read.databaseCpuSeconds) / run.reads,
       serviceCpuSecondsPerGib: await measureBytes(stage, run.sizeBytes),
@@ -66,12 +67,9 @@ export async function measureCosts(
   }
 }
 
-interface Spent {
+interface Spent extends DatabaseUsage {
   readonly serviceCpuSeconds: number;
   readonly databaseCpuSeconds: number;
-  readonly transactions: number;
-  readonly walBytes: number;
-  readonly databaseBytes: number;
 }
 
 async function whileMeasured(
@@ -79,18 +77,11 @@ async function whileMeasured(
   pids: { service: number; database: number },
   act: () => Promise<void>,
 ): Promise<Spent> {
-  const read = async () => {
-    const { rows } = await client.query<Record<"transactions" | "wal_bytes" | "database_bytes", string>>(`
-      SELECT xact_commit AS transactions, pg_current_wal_insert_lsn() - '0/0' AS wal_bytes, pg_database_size(datname) AS database_bytes
-      FROM pg_stat_database WHERE datname = current_database()`);
-    return {
-      serviceCpuSeconds: readProcessUsage(pids.service).cpuSeconds,
-      databaseCpuSeconds: readProcessUsage(pids.database).cpuSeconds,
-      transactions: Number(rows[0]?.transactions),
-      walBytes: Number(rows[0]?.wal_bytes),
-      databaseBytes: Number(rows[0]?.database_bytes),
-    };
-  };
+  const read = async () => ({
+    serviceCpuSeconds: readProcessUsage(pids.service).cpuSeconds,
+    databaseCpuSeconds: readProcessUsage(pids.database).cpuSeconds,
+    ...(await readDatabaseUsage(client)),
+  });
   const before = await read();
   await act();
   const after = await read();
@@ -99,7 +90,7 @@ async function whileMeasured(
     databaseCpuSeconds: after.databaseCpuSeconds - before.databaseCpuSeconds,
     transactions: after.transactions - before.transactions,
     walBytes: after.walBytes - before.walBytes,
-    databaseBytes: after.databaseBytes - before.databaseBytes,
+    sizeBytes: after.sizeBytes - before.sizeBytes,
   };
 }
 
