@@ -365,7 +365,7 @@ CREATE TABLE operation (
   principal text COLLATE "C" NOT NULL,
   request_id uuid NOT NULL,
   content_sha256 bytea NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('purge', 'copy')),
+  kind text NOT NULL CHECK (kind IN ('purge', 'copy', 'auditExport')),
   -- The whole caller, whose right is asked for at each step; and what they want.
   caller jsonb NOT NULL,
   request jsonb NOT NULL,

@@ -15,7 +15,7 @@ import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
 import { setGrants } from "./commands/namespaces/set-grants.ts";
 import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
 import { cancelOperation } from "./commands/operations/cancel-operation.ts";
-import { startCopy, startPurge } from "./commands/operations/start-operation.ts";
+import { startAuditExport, startCopy, startPurge } from "./commands/operations/start-operation.ts";
 import { eraseDataSubject } from "./commands/privacy/erase-data-subject.ts";
 import { exportDataSubject } from "./commands/privacy/export-data-subject.ts";
 import { createSubscription } from "./commands/subscriptions/create-subscription.ts";
@@ -38,8 +38,7 @@ import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
-import { EXPORT_LIMITS, exportAudit } from "./queries/audit/export-audit.ts";
-import { type BucketExportAccess, exportAuditToBucket } from "./queries/audit/export-audit-to-bucket.ts";
+import { EXPORT_LIMITS, type ExportAccess, exportAudit } from "./queries/audit/export-audit.ts";
 import { getInclusionProof } from "./queries/audit/get-inclusion-proof.ts";
 import { listAuditEntries } from "./queries/audit/list-audit-entries.ts";
 import { NO_SIGHT } from "./queries/events/event-sight.ts";
@@ -57,6 +56,7 @@ import { listLinks } from "./queries/list-links.ts";
 import { listNamespaces } from "./queries/list-namespaces.ts";
 import { findOperation, type OperationSight } from "./queries/operations/find-operation.ts";
 import { listOperations } from "./queries/operations/list-operations.ts";
+import { type SigningAccess, showOperation } from "./queries/operations/show-operation.ts";
 import { waitOperation } from "./queries/operations/wait-operation.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { residencyReport } from "./queries/residency-report.ts";
@@ -66,7 +66,6 @@ import { listSubscriptions } from "./queries/subscriptions/list-subscriptions.ts
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
-import { toExportLine } from "./rpc/messages/audit-message.ts";
 import { noteCalls } from "./rpc/note-calls.ts";
 import { recordCalls } from "./rpc/record-calls.ts";
 import type { AuditFunctions } from "./rpc/services/audit-service.ts";
@@ -231,18 +230,13 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
 }
 
 function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunctions {
-  const { access, journal, auditLog, downloads, events, storageNow } = service;
-  const exporting: BucketExportAccess = {
+  const { access, journal, auditLog, events } = service;
+  const exporting: ExportAccess = {
     journal,
     log: events.log,
     namespaces: access.namespaces,
     exports: limiters["exports of the audit log"],
     limits: EXPORT_LIMITS,
-    objects: access.objects,
-    downloads,
-    regions: access.regions,
-    toLine: toExportLine,
-    now: storageNow,
   };
   return {
     listAuditEntries: (request, options) =>
@@ -250,25 +244,31 @@ function bindAudit(service: ConnectedService, limiters: WorkLimiters): AuditFunc
     getInclusionProof: (request, options) =>
       getInclusionProof({ auditLog, namespaces: access.namespaces }, request, options),
     exportAudit: (request, options) => exportAudit(exporting, request, options),
-    exportAuditToBucket: (request, options) => exportAuditToBucket(exporting, request, options),
   };
 }
 
 function bindJobs(
-  { leases, operations, access: { namespaces } }: ConnectedService,
+  { leases, operations, access, downloads, storageNow }: ConnectedService,
   authority: Authority,
 ): JobFunctions {
+  const { namespaces, regions } = access;
   const seesAll: OperationSight["seesAll"] = (caller, namespace) =>
     isInScope(authority.scopeOf(caller, namespace, ["admin"]), "");
   const seeing = { operations, namespaces, seesAll };
   const starting = { operations, namespaces, limits: OPERATION_LIMITS };
+  const auditScope: SigningAccess["auditScope"] = (caller, namespace) =>
+    authority.scopeOf(caller, namespace, ["auditor"]);
+  const signing = { downloads, namespaces, regions, auditScope, now: storageNow };
   return {
     listJobs: (request) => listJobs(leases, request),
     startPurge: (request, options) => startPurge(starting, request, options),
     startCopy: (request, options) => startCopy(starting, request, options),
-    getOperation: (request, options) => findOperation(seeing, request, options),
+    startAuditExport: (request, options) => startAuditExport(starting, request, options),
+    getOperation: async (request, options) =>
+      await showOperation(signing, await findOperation(seeing, request, options), options),
     listOperations: (request, options) => listOperations(seeing, request, options),
-    waitOperation: (request, options) => waitOperation(seeing, request, options),
+    waitOperation: async (request, options) =>
+      await showOperation(signing, await waitOperation(seeing, request, options), options),
     cancelOperation: (request, options) => cancelOperation(seeing, request, options),
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { Authority } from "./auth/authority.ts";
 import { COPY_LIMITS } from "./commands/files/copy-file.ts";
+import { AUDIT_EXPORT_LIMITS, createAuditExportWorker } from "./commands/operations/audit-export-worker.ts";
 import { createCopyWorker } from "./commands/operations/copy-worker.ts";
 import { createPurgeWorker } from "./commands/operations/purge-worker.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
@@ -9,12 +10,15 @@ import { OPERATION_LIMITS } from "./domain/jobs/operation.ts";
 import type { OperationRepository } from "./domain/jobs/operation-repository.ts";
 import { OPERATIONS_PACE, runOperations } from "./jobs/run-operations.ts";
 import type { OperationsJob } from "./jobs/start-jobs.ts";
+import { createEventLog } from "./postgres/journal/event-log.ts";
+import { createJournal } from "./postgres/journal/journal.ts";
 import { createOperationRepository } from "./postgres/operations.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { createAdmission } from "./rpc/authorize.ts";
+import { toExportLine } from "./rpc/messages/audit-message.ts";
 
 /** Parts of a copy that one step copies, 8 GiB of them: its progress is saved, and its cancelling heard of, by then. */
 const COPY_STEP_PARTS = 16;
@@ -27,25 +31,29 @@ export interface ConnectedOperations {
 
 /** Connects operations to the database, and to what does their work. */
 export function connectOperations({
-  pools: { commands },
+  pools: { commands, queries },
   access,
-  files,
+  primaryFiles: files,
   directory,
+  storageNow,
   log,
 }: {
   pools: DatabasePools;
   access: UploadAccess;
   /** As commands see them, from the primary. */
-  files: FileRepository;
+  primaryFiles: FileRepository;
   directory: NamespaceDirectory;
+  storageNow: () => Date;
   log: Logger;
 }): ConnectedOperations {
   const operations = createOperationRepository(commands);
   // Whoever SLUICE_ADMINS names has no right to files by that, so it is not asked for here.
   const admit = createAdmission(new Authority(directory, { admins: [] }), createPathsById(commands));
+  const exporting = { journal: createJournal(queries), log: createEventLog(commands), toLine: toExportLine };
   const workers = {
     purge: createPurgeWorker({ ...access, files, listsOf: (scope) => withinScope(files, scope), admit }),
     copy: createCopyWorker({ ...access, files, admit }, { ...COPY_LIMITS, partsPerStepMax: COPY_STEP_PARTS }),
+    auditExport: createAuditExportWorker({ ...access, ...exporting, admit, now: storageNow }, AUDIT_EXPORT_LIMITS),
   };
   return {
     operations,

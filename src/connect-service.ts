@@ -116,7 +116,8 @@ export async function connectService(
   const files = createFiles(pools);
   const [links, recorder] = [createLinkRepository(pools), createRecorder(pools, log)];
   const privacy = createPrivacy(pools, { ...access, files: files.primaryFiles });
-  const { operations, job } = connectOperations({ pools, access, files: files.primaryFiles, directory, log });
+  const storageNow = () => storage.connections.clock.now();
+  const { operations, job } = connectOperations({ ...options, ...files, pools, access, directory, storageNow });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
   const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
   const jobs = startJobs({
@@ -131,8 +132,7 @@ export async function connectService(
     ...toDatabaseJobs(pools, { links, marks, auditLog, privacy, journalDays: config.journalDays }),
   });
   return {
-    ...{ access, directory, namespaces, downloads },
-    storageNow: () => storage.connections.clock.now(),
+    ...{ access, directory, namespaces, downloads, storageNow },
     ...files,
     positions,
     recorder,

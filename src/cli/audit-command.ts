@@ -10,7 +10,13 @@ export function addAudit(
   {
     withConnection,
     parseCount,
-  }: { withConnection: (command: Command) => Command; parseCount: (text: string) => number },
+    onWaited,
+  }: {
+    withConnection: (command: Command) => Command;
+    parseCount: (text: string) => number;
+    /** Hears whether an operation that was waited for has done its work. */
+    onWaited: (isDone: boolean) => void;
+  },
 ): void {
   const audit = program.command("audit").description("what was done in a namespace, and by whom");
   withConnection(audit.command("ls"))
@@ -27,11 +33,17 @@ export function addAudit(
     .option("--filter <filter>", "only entries that match, as of ls", "")
     .option("--after <n>", "only entries with a higher number", parseCount, 0)
     .option("--out <file>", "write them to this file instead of standard output")
-    .option("--to-bucket", "have the service write them into an object of the namespace's bucket", false)
+    .option(
+      "--to-bucket",
+      "start an operation that writes them into an object of the namespace's bucket, and wait for it",
+      false,
+    )
     .action(async (options) => {
       if (options.toBucket && options.out !== undefined)
         throw new UsageError("--out and --to-bucket exclude each other; give one of them");
-      await (await import("./export-audit.ts")).runExportAudit(terminal, options);
+      if (options.toBucket)
+        onWaited(await (await import("./operations-actions.ts")).runExportToBucket(terminal, options));
+      else await (await import("./export-audit.ts")).runExportAudit(terminal, options);
     });
   addAuditLog(audit, terminal, { parseCount });
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { isMessage } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Operation, OperationMetadata, OperationResponse } from "../../gen/sluice/v1/job_service_pb.ts";
+import type { SluiceClient } from "../client/client.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { formatBytes, formatTime } from "./human-units.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
@@ -26,13 +28,37 @@ export async function runGetOperation(terminal: Terminal, id: string, options: O
 
 /** `sluice operations wait <id>`: resolves to whether the operation has done its work. */
 export async function runWaitOperation(terminal: Terminal, id: string, options: Options): Promise<boolean> {
-  const { namespace } = options;
+  return await withClient(terminal, options, async (client) => await waitFor(terminal, client, { ...options, id }));
+}
+
+/** `sluice audit export --to-bucket`: starts the operation, and waits for its end as `sluice operations wait` does. */
+export async function runExportToBucket(
+  terminal: Terminal,
+  options: Options & { filter: string; after: number },
+): Promise<boolean> {
+  const { namespace, filter, after } = options;
   return await withClient(terminal, options, async (client) => {
-    const onProgress = (operation: Operation) => printNote(terminal, toLine(operation));
-    const ended = await client.waitOperation(id, { namespace, signal: terminal.signal, onProgress });
-    print(terminal, ended, options);
-    return ended.result.case === "response";
+    const which = { filter, afterSequence: BigInt(after) };
+    const { metadata } = await client.startAuditExport({ namespace, ...which, signal: terminal.signal });
+    const id = metadata?.operationId ?? "";
+    printNote(
+      terminal,
+      `the export goes on when this command is interrupted: \`sluice operations wait ${id}\` waits for it, \`sluice operations cancel ${id}\` ends it`,
+    );
+    return await waitFor(terminal, client, { ...options, id });
   });
+}
+
+async function waitFor(
+  terminal: Terminal,
+  client: SluiceClient,
+  { id, ...options }: Options & { id: string },
+): Promise<boolean> {
+  const { namespace } = options;
+  const onProgress = (operation: Operation) => printNote(terminal, toLine(operation));
+  const ended = await client.waitOperation(id, { namespace, signal: terminal.signal, onProgress });
+  print(terminal, ended, options);
+  return ended.result.case === "response";
 }
 
 /** `sluice operations cancel <id>` */
@@ -80,8 +106,17 @@ function printStarted(terminal: Terminal, operation: Operation, { json }: Option
 }
 
 function print(terminal: Terminal, operation: Operation, { json }: Options): void {
-  if (json) printJson(terminal, toJson(operation));
-  else printLine(terminal, toLine(operation));
+  if (json) {
+    printJson(terminal, toJson(operation));
+    return;
+  }
+  printLine(terminal, toLine(operation));
+  const { result } = operation;
+  if (result.case !== "response" || result.value.response.case !== "auditExport") return;
+  const { bucket, key, url, sizeBytes, expireTime } = result.value.response.value;
+  const until = expireTime === undefined ? "" : `, kept until ${formatTime(timestampDate(expireTime))}`;
+  printLine(terminal, `${bucket}/${key} (${formatBytes(Number(sizeBytes))}${until})`);
+  if (url !== "") printLine(terminal, url);
 }
 
 function toLine(operation: Operation): string {
@@ -109,6 +144,10 @@ function toWords({ result, metadata }: Operation): string {
       const { copiedBytes, sizeBytes } = progress.value;
       return `${formatBytes(Number(copiedBytes))} of ${formatBytes(Number(sizeBytes))} copied`;
     }
+    case "auditExport": {
+      const { sequence, count } = progress.value;
+      return `${count} entries up to ${sequence} exported`;
+    }
     default:
       return "";
   }
@@ -127,7 +166,6 @@ function toJson({ name, metadata, done, result }: Operation): Record<string, unk
 }
 
 function toMetadataJson({ operationId, namespace, method, principal, progress, ...times }: OperationMetadata) {
-  const iso = (time: Timestamp | undefined) => time && timestampDate(time).toISOString();
   return {
     ...{ operationId, namespace, method, principal },
     createTime: iso(times.createTime),
@@ -138,10 +176,14 @@ function toMetadataJson({ operationId, namespace, method, principal, progress, .
   };
 }
 
+function iso(time: Timestamp | undefined): string | undefined {
+  return time && timestampDate(time).toISOString();
+}
+
 function toCaseJson({ case: kind, value }: OperationMetadata["progress"] | OperationResponse["response"]) {
   if (kind === undefined) return {};
   const fields = Object.entries(value).filter(([name]) => !name.startsWith("$"));
-  return {
-    [kind]: Object.fromEntries(fields.map(([name, one]) => [name, typeof one === "bigint" ? Number(one) : one])),
-  };
+  const toPlain = (one: unknown) =>
+    isMessage(one, TimestampSchema) ? iso(one) : typeof one === "bigint" ? Number(one) : one;
+  return { [kind]: Object.fromEntries(fields.map(([name, one]) => [name, toPlain(one)])) };
 }

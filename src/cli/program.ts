@@ -93,11 +93,11 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addLink(program, terminal, { withConnection, parseCount });
   addEvents(program, terminal, { withConnection });
   addSubscriptions(program, terminal, { withConnection });
-  addAudit(program, terminal, { withConnection, parseCount });
+  const onWaited = (isDone: boolean) => setExitCode(isDone ? EXIT.done : EXIT.failed);
+  addAudit(program, terminal, { withConnection, parseCount, onWaited });
   addPrivacy(program, terminal, { withConnection });
   addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
-  const onWaited = (isDone: boolean) => setExitCode(isDone ? EXIT.done : EXIT.failed);
   addJobs(program, terminal, { withService, withConnection, onWaited });
   addLogin(program, terminal, withAddress);
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { Client } from "pg";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
@@ -16,7 +17,7 @@ describe("sluice doctor --remote", function () {
   let service: RunningService;
   const servers: Server[] = [];
   before(async () => {
-    service = await startService();
+    service = await startService({ settings: { SLUICE_ADMINS: "dev:local" } });
   });
   after(async () => {
     for (const server of servers) server.close();
@@ -50,6 +51,7 @@ describe("sluice doctor --remote", function () {
       /^OK {7}version: \d/m,
       // How long a call takes is the machine's affair.
       /^(OK {7}|WARNING {2})calls: ListNamespaces takes \d+ ms, at most \d+ ms in 5 calls$/m,
+      /^OK {7}jobs: none of \d+ has failed or waits for a replica$/m,
       /^OK {7}metrics: no gauge is beyond the bound of its alarm$/m,
     ])
       expect(text).to.match(line);
@@ -95,6 +97,25 @@ describe("sluice doctor --remote", function () {
       .map((line) => JSON.parse(line));
     expect(findings.find(({ check }) => check === "calls")).to.include({ isOk: false });
     expect(findings.find(({ check }) => check === "readiness")).to.include({ isOk: true, message: "ready" });
+  });
+
+  it("says which job has failed, once for all replicas", async () => {
+    const sql = new Client({ connectionString: service.databaseUrl });
+    await sql.connect();
+    try {
+      // This service has no audit log, so that it never runs this job.
+      await sql.query(`
+        INSERT INTO job_lease (name, holder, until_time, last_begin_time, last_end_time, last_outcome, last_problem)
+        VALUES ('publish-audit-log', 'files-1/17', now() + interval '1 minute', now(), now(), 'failed', 'storage answers 403')`);
+      const { isWell, text } = await examine({ url: `${service.url},${service.url}` });
+      expect(isWell, text).to.equal(true);
+      expect(text.split("WARNING  jobs: publish-audit-log failed on files-1/17: storage answers 403")).to.have.length(
+        2,
+      );
+    } finally {
+      await sql.query("DELETE FROM job_lease WHERE name = 'publish-audit-log'");
+      await sql.end();
+    }
   });
 
   it("passes on why a replica is not ready, and what is degraded", async () => {

@@ -4,6 +4,7 @@ import { findBreaches, isMetricsPage } from "../alarms/metrics-page.ts";
 import { FAST_SECONDS } from "../alarms/objectives.ts";
 import { runbookOf } from "../alarms/runbook.ts";
 import { type Asking, askService, type ServiceAnswer } from "./ask-service.ts";
+import { checkJobs } from "./check-jobs.ts";
 import { readCa, readClientUrls, type ServiceOptions, withClient } from "./client-environment.ts";
 import { toSentence } from "./exit-code.ts";
 import { type Finding, findErrorCode, printFindings, problem, warning, well } from "./finding.ts";
@@ -31,11 +32,16 @@ export async function runRemoteDoctor(terminal: Terminal, options: RemoteDoctorO
   const ca = options.ca === undefined ? undefined : readCa(options.ca);
   const asking = { ca, token, signal: terminal.signal };
   const findings: Finding[] = [];
+  const answering: string[] = [];
   for (const url of urls) {
     const own = await examine(terminal, new URL(url), { ...options, asking });
     const where = urls.length > 1 ? `${new URL(url).host} ` : "";
     findings.push(...own.map((finding) => ({ ...finding, check: `${where}${finding.check}` })));
+    if (own[0]?.isOk === true) answering.push(url);
   }
+  // What the jobs do is in the database: each replica says the same.
+  if (answering.length > 0)
+    findings.push(...(await attempt("jobs", () => askJobs(terminal, { ...options, url: answering.join(",") }))));
   if (options.metrics !== undefined) findings.push(...(await checkMetrics(new URL(options.metrics), asking)));
   return printFindings(terminal, findings, options);
 }
@@ -138,6 +144,13 @@ async function timeCalls(terminal: Terminal, options: ServiceOptions): Promise<F
   const [median = 0, longest = 0] = [tookMs[Math.floor(TIMED_CALLS / 2)], tookMs.at(-1)];
   const message = `ListNamespaces takes ${Math.round(median)} ms, at most ${Math.round(longest)} ms in ${TIMED_CALLS} calls`;
   return [median > FAST_SECONDS * 1000 ? before("calls", message, "latency-fast-burn") : well("calls", message)];
+}
+
+async function askJobs(terminal: Terminal, options: ServiceOptions): Promise<Finding[]> {
+  return await withClient(terminal, options, async (client) => {
+    const signal = AbortSignal.any([terminal.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+    return await checkJobs(client.allJobs({ signal }), new Date());
+  });
 }
 
 async function checkMetrics(url: URL, asking: Asking): Promise<Finding[]> {

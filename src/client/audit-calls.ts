@@ -1,11 +1,8 @@
 import { createClient } from "@connectrpc/connect";
 import {
   type AuditEntry,
-  type AuditExport,
   AuditService,
   type ExportAuditResponse,
-  type ExportAuditToBucketResponse,
-  type ExportProgress,
   type GetInclusionProofResponse,
 } from "../../gen/sluice/v1/audit_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
@@ -39,10 +36,6 @@ export interface AuditCalls {
    * generator returns only once the export is complete.
    */
   exportAudit(options?: ExportAuditOptions): AsyncGenerator<AuditEntry, ExportedAudit, undefined>;
-  /** Writes the same into an object in the bucket of the namespace. A cut begins a new object; what is left of the first one is removed. */
-  exportAuditToBucket(
-    options?: ExportAuditOptions & { onProgress?: (progress: ExportProgress) => void },
-  ): Promise<AuditExport>;
 }
 
 /** The methods for what was done, over Connect transports, for Node and browsers. */
@@ -77,24 +70,8 @@ export function createAuditCalls(
         count++;
         yield content.value;
       }
-      throw toUnfinished();
-    },
-    async exportAuditToBucket({ namespace = "default", filter = "", afterSequence = 0n, onProgress, ...options } = {}) {
-      const stream: FollowedStream<ExportAuditToBucketResponse> = {
-        open: (transport, signal) =>
-          createClient(AuditService, transport).exportAuditToBucket({ namespace, filter, afterSequence }, { signal }),
-        what: "the export",
-      };
-      for await (const { content } of followStream(addresses, stream, { ...options, renew })) {
-        if (content.case === "export") return content.value;
-        if (content.case === "progress") onProgress?.(content.value);
-      }
-      throw toUnfinished();
+      // A stream that is followed does not end by itself.
+      throw new SluiceError("internal", "the export ended before it was complete", { reason: "PROTOCOL_VIOLATED" });
     },
   };
-}
-
-/** A stream that is followed does not end by itself. */
-function toUnfinished(): SluiceError {
-  return new SluiceError("internal", "the export ended before it was complete", { reason: "PROTOCOL_VIOLATED" });
 }

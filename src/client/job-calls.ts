@@ -20,6 +20,16 @@ export interface StartCopyOptions extends CallOptions {
   requestId?: string;
 }
 
+/** Which entries of the audit log are exported. */
+export interface StartAuditExportOptions extends CallOptions {
+  /** An AIP-160 filter; all entries without one. */
+  filter?: string;
+  /** Only entries with a higher number. */
+  afterSequence?: bigint;
+  /** The same one again returns the same operation. */
+  requestId?: string;
+}
+
 /**
  * The methods for what the service does by itself, and for operations, which go on after the call that has started them. They
  * reject as all unary calls do. An operation that has failed or was cancelled is no rejection: its `result` says so.
@@ -31,6 +41,8 @@ export interface JobCalls {
   startPurge(filter: string, options?: StartPurgeOptions): Promise<Operation>;
   /** Starts the copy of a file within storage, however long that takes. */
   startCopy(path: string, targetPath: string, options?: StartCopyOptions): Promise<Operation>;
+  /** Starts the export of entries of the audit log into an object in the bucket of the namespace. */
+  startAuditExport(options?: StartAuditExportOptions): Promise<Operation>;
   /** All operations that the caller may see, the newest first, page by page. */
   allOperations(options?: CallOptions): AsyncGenerator<Operation, void, undefined>;
   getOperation(operationId: string, options?: CallOptions): Promise<Operation>;
@@ -64,6 +76,11 @@ export function createJobCalls(call: Call): JobCalls {
     ) {
       const request = { requestId, namespace, path, targetPath, ...rest };
       const { operation } = await call(JobService, signal, (jobs, options) => jobs.startCopy(request, options));
+      return present(operation, "operation");
+    },
+    async startAuditExport({ signal, namespace = "default", requestId = crypto.randomUUID(), ...which } = {}) {
+      const request = { requestId, namespace, ...which };
+      const { operation } = await call(JobService, signal, (jobs, options) => jobs.startAuditExport(request, options));
       return present(operation, "operation");
     },
     allOperations: ({ signal, namespace = "default" } = {}) =>

@@ -23,6 +23,8 @@ import type { RetryOptions } from "./retry-policy.ts";
 import { createSubscriptionCalls, type SubscriptionCalls } from "./subscription-calls.ts";
 import { createUploadTokenCalls, type UploadTokenCalls } from "./upload-token-calls.ts";
 
+/** The header of an answer that may lack the newest changes, as docs/seeing-your-changes.md has it. */
+const STALE_HEADER = "sluice-stale-ms";
 /** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
 const COPY_TIMEOUT_MS = 3_600_000;
 
@@ -39,7 +41,14 @@ export interface UnaryCalls
     PrivacyCalls,
     SubscriptionCalls,
     UploadTokenCalls {
-  getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  /**
+   * The file as the service knows it. While the database is away the service may answer with a file that it has kept; then `onStale`
+   * hears how long ago that was the newest, in milliseconds, before the call resolves.
+   */
+  getFile(
+    path: string,
+    options?: CallOptions & { generation?: bigint; onStale?: (ageMs: number) => void },
+  ): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
   /** All files under a prefix, fetched page by page. */
@@ -162,11 +171,17 @@ export function createUnaryCalls(
         },
         ({ files }) => files,
       ),
-    async getFile(path, { signal, namespace = "default", ...rest } = {}) {
+    async getFile(path, { signal, namespace = "default", onStale, ...rest } = {}) {
+      let staleMs: string | null = null;
+      const onHeader = (header: Headers) => {
+        staleMs = header.get(STALE_HEADER);
+      };
       const answer = await call(FileQueryService, signal, (queries, options) =>
-        queries.getFile({ namespace, path, ...rest }, options),
+        queries.getFile({ namespace, path, ...rest }, { ...options, onHeader }),
       );
-      return present(answer.file, "file");
+      const file = present(answer.file, "file");
+      if (staleMs !== null) onStale?.(Number(staleMs));
+      return file;
     },
     async createDownloadUrl(path, { signal, namespace = "default", lifetimeMs, ...rest } = {}) {
       const lifetime = lifetimeMs === undefined ? {} : { lifetime: { seconds: BigInt(Math.floor(lifetimeMs / 1000)) } };

@@ -23,7 +23,7 @@ export type Change =
   | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload" | "CreateUploadToken")
   | ("CopyFile" | "MoveFile" | "UpdateFile" | "SettleHold" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
   | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
-  | ("StartPurge" | "StartCopy")
+  | ("StartPurge" | "StartCopy" | "StartAuditExport")
   | ("EraseDataSubject" | "EraseFile" | "EraseLink")
   | ("CreateLink" | "RevokeLink" | "ForgetLink")
   | ("CreateNamespace" | "UpdateNamespace" | "DeleteNamespace" | "SetGrants")

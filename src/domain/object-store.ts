@@ -215,16 +215,6 @@ export interface ObjectStore {
     range: { offset: number; sizeBytes: number },
   ): Promise<{ etag: string; crc32: number }>;
 
-  /**
-   * Makes an object of a stream whose length nobody knows, at most 78 GiB, in some 24 MiB of memory; resolves to its size. There is no
-   * object unless it resolves. When the stream fails, it rejects with its error, once nothing of it is left in storage; otherwise
-   * `unavailable / STORAGE_UNAVAILABLE`.
-   */
-  writeStream(
-    target: { bucket: string; key: string; contentType: string },
-    bytes: Readable,
-  ): Promise<{ sizeBytes: number }>;
-
   /** The object, or undefined when there is none. */
   head(bucket: string, key: string, options?: { versionId?: string }): Promise<ObjectHead | undefined>;
 

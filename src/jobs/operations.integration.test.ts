@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { expect } from "chai";
 import { Client } from "pg";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
@@ -10,6 +11,7 @@ import { type ServiceProcess, startServiceProcess } from "../testing/rigs/servic
 import { until } from "../testing/rigs/until.ts";
 
 const FILES = 500;
+const ENTRIES = 12_000;
 
 describe("operations of a process that is killed", function () {
   this.timeout(300_000);
@@ -22,11 +24,14 @@ describe("operations of a process that is killed", function () {
     sql = new Client({ connectionString: subject.url });
     await sql.connect();
   });
-  after(async () => {
-    for (const { service, client } of running) {
+  afterEach(async () => {
+    for (const { service, client } of running.splice(0)) {
       client.close();
       await service.kill();
     }
+    s3.server.faults.clear();
+  });
+  after(async () => {
     await sql?.end();
     await s3?.stop();
     await subject?.close();
@@ -95,5 +100,53 @@ describe("operations of a process that is killed", function () {
       { purge_state: "purged", files: FILES },
       { purge_state: null, files: 1 },
     ]);
+  });
+
+  it("export each entry of the audit log once, and send no part again that was saved", async () => {
+    // Compressed, these take two parts of 8 MiB and some more.
+    await sql.query(
+      `WITH entered AS (
+         INSERT INTO journal_entry (namespace, action, outcome, resource_kind, token_kind)
+         SELECT 'default', 'Test', 'done', 'file', 'dev' FROM generate_series(1, $1::integer) RETURNING entry_id, entry_time
+       )
+       INSERT INTO journal_personal (entry_id, entry_time, namespace, actor, path)
+       SELECT entry_id, entry_time, 'default', 'test',
+         (SELECT string_agg(md5(entry_id::text || nth), '') FROM generate_series(1, 100) nth)
+       FROM entered`,
+      [ENTRIES],
+    );
+    const victim = await start();
+    await until("all have numbers", async () => {
+      const { rows } = await sql.query(
+        "SELECT count(*)::int AS waiting FROM journal_entry e WHERE NOT EXISTS (SELECT FROM journal_number n WHERE n.entry_id = e.entry_id)",
+      );
+      return rows[0].waiting === 0;
+    });
+    // The process dies while it sends the second part.
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { faults } = s3.server;
+    faults.add({ operation: "UploadPart", fault: { kind: "latency", ms: 0 } });
+    faults.add({ operation: "UploadPart", fault: { kind: "hold", released } });
+    const { metadata } = await victim.client.startAuditExport({ filter: 'action = "Test"' });
+    const id = metadata?.operationId ?? "";
+    await until("the second part is on its way", () => faults.pending === 0);
+    await victim.service.kill();
+    release();
+    const heir = await start();
+    const { result } = await heir.client.waitOperation(id);
+    if (result.case !== "response" || result.value.response.case !== "auditExport")
+      throw new Error(`the operation has made no export: ${result.case} ${JSON.stringify(result.value)}`);
+    const { url, sizeBytes, count } = result.value.response.value;
+    expect(s3.server.requestCount("UploadPart"), "the second part is sent twice").to.equal(4);
+    const bytes = Buffer.from(await (await fetch(url)).arrayBuffer());
+    expect(bytes.length).to.equal(Number(sizeBytes));
+    const lines = gunzipSync(bytes).toString().trim().split("\n");
+    const sequences = lines.slice(0, -1).map((line) => Number(JSON.parse(line).entry.sequence));
+    const { rows } = await sql.query(`
+      SELECT n.sequence::int FROM journal_number n JOIN journal_entry e USING (entry_time, entry_id)
+      WHERE e.action = 'Test' ORDER BY n.sequence`);
+    expect(sequences).to.deep.equal(rows.map(({ sequence }) => sequence));
+    expect([Number(count), sequences.length]).to.deep.equal([ENTRIES, ENTRIES]);
+    expect(JSON.parse(lines.at(-1) ?? "").end).to.include({ count: String(ENTRIES) });
   });
 });

@@ -13,7 +13,7 @@ import { runOperations } from "./run-operations.ts";
 
 const LIMITS: OperationLimits = { openMax: 5, runningMax: 2, runningInAllMax: 3, keptMs: 1000 };
 const PACE = { everyMs: 5, looksMax: 1, retryAfterMs: 5 };
-const NO_COPIES = { step: () => Promise.reject(new Error("no copy was started")), abandon: async () => {} };
+const NOT_STARTED = { step: () => Promise.reject(new Error("none was started")), abandon: async () => {} };
 const COUNTS = { matched: 0, purged: 0, retained: 0 };
 
 describe("operations", function () {
@@ -42,7 +42,11 @@ describe("operations", function () {
     const { looksMax = 1, signal = new AbortController().signal, of = operations } = options;
     const abandon = async ({ operationId }: Operation) => void abandoned.push(operationId);
     const log = { warn: (details: object) => void logged.push(details) };
-    const access = { operations: of, workers: { purge: { step, abandon }, copy: NO_COPIES }, log };
+    const access = {
+      operations: of,
+      workers: { purge: { step, abandon }, copy: NOT_STARTED, auditExport: NOT_STARTED },
+      log,
+    };
     return runOperations(access, { limits: LIMITS, pace: { ...PACE, looksMax }, signal });
   };
   /** Ends after three steps. */

@@ -119,7 +119,7 @@ const TABLE: readonly Row[] = [
     isOfWhole: true,
   })),
   { method: "exportAudit", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
-  { method: "exportAuditToBucket", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
+  { method: "startAuditExport", request: { namespace: "one", filter: "" }, enough: [["auditor"]], hidden: "list" },
   { method: "listLinks", request: { namespace: "one", path: "" }, enough: [["writer"], ["auditor"]], hidden: "list" },
 ];
 
@@ -166,7 +166,7 @@ const ROLE_SETS = Array.from({ length: 2 ** ALL_ROLES.length }, (_, bits) =>
   ALL_ROLES.filter((_role, index) => (bits >> index) % 2 === 1),
 );
 
-const STREAMS: ReadonlySet<string> = new Set(["readFile", "watchUpload", "exportAudit", "exportAuditToBucket"]);
+const STREAMS: ReadonlySet<string> = new Set(["readFile", "watchUpload", "exportAudit"]);
 
 /** The authorized functions over functions that do nothing but note their options. */
 function authorize(

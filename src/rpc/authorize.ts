@@ -66,9 +66,7 @@ type Stream = (request: unknown, options: CallOptions) => AsyncIterable<unknown>
 type Functions = Record<string, (request: never, options: never) => unknown>;
 
 /** Names of METHOD_RULES whose answer is a stream. */
-const STREAMS: ReadonlySet<string> = new Set<RuledMethod>([
-  ...(["readFile", "watchUpload", "exportAudit", "exportAuditToBucket"] as const),
-]);
+const STREAMS: ReadonlySet<string> = new Set<RuledMethod>([...(["readFile", "watchUpload", "exportAudit"] as const)]);
 /** The message of a part is admitted before its request is known; `writePart` asks then. `beginWrite` has a gate of its own. */
 const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 

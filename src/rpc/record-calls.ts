@@ -42,7 +42,7 @@ type Call = (request: Request, options: Options) => Promise<unknown>;
 type Stream = (request: Request, options: Options) => AsyncIterable<unknown>;
 
 const STREAMS: ReadonlySet<string> = new Set<RecordedMethod>([
-  ...(["readFile", "watchUpload", "watchEvents", "exportAudit", "exportAuditToBucket"] as const),
+  ...(["readFile", "watchUpload", "watchEvents", "exportAudit"] as const),
 ]);
 /** The message of a part is admitted before anybody knows what it is about. */
 const UNRECORDED: ReadonlySet<string> = new Set(["admitPart"]);

@@ -37,6 +37,7 @@ function createCalls(limits = WORK_LIMITS) {
           "listJobs",
           "startPurge",
           "startCopy",
+          "startAuditExport",
           "getOperation",
           "listOperations",
           "waitOperation",
@@ -84,7 +85,7 @@ describe("limitWork", () => {
     commands: [
       ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
       ...["createUpload", "createSubscription", "updateSubscription", "deleteSubscription", "redeliverEvents"],
-      ...["startPurge", "startCopy", "cancelOperation"],
+      ...["startPurge", "startCopy", "startAuditExport", "cancelOperation"],
     ],
     "calls to storage": [
       "eraseDataSubject",

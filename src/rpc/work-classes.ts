@@ -145,6 +145,7 @@ const JOB_CLASSES: WorkClasses<JobFunctions> = {
   listJobs: "pages",
   startPurge: "commands",
   startCopy: "commands",
+  startAuditExport: "commands",
   getOperation: "lookups",
   listOperations: "pages",
   waitOperation: "waits for operations",

@@ -22,7 +22,6 @@ import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { ReplayableBody } from "./replayable-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
-import { writeStream } from "./write-stream.ts";
 
 /** The S3 adapter, given the access to each bucket. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore {
@@ -119,8 +118,6 @@ export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore
     copyObject: (source, target, content) => copyObject(at(target.bucket), source, { target, ...content }),
 
     copyPart: (source, target, range) => copyPart(at(target.bucket), source, { target, range }),
-
-    writeStream: (target, bytes) => writeStream(at(target.bucket), target, bytes),
 
     head: (bucket, key, options = {}) => headObject(at(bucket), { bucket, key, ...options }),
 

@@ -24,6 +24,9 @@ export type OtlpProtocol = "http/protobuf" | "http/json";
  */
 const EXPORT_TIMEOUT_MS = 2000;
 
+/** Spans or lines of the log that wait to be sent, at most, those that one batch has, and how long that may take. What finds no room is dropped. */
+const QUEUE_LIMITS = { maxQueueSize: 2048, maxExportBatchSize: 512, exportTimeoutMillis: EXPORT_TIMEOUT_MS };
+
 /** Keeps the metrics for whoever asks. Each series names the process, because the pages of all workers become one. */
 export function createMetricsPage(): { reader: IMetricReader; read: () => Promise<string> } {
   const reader = endUnobservedGauges(new PrometheusExporter({ preventServerStart: true }));
@@ -50,7 +53,8 @@ export interface OtlpForm {
 
 /** Sends spans in batches every `delayMs`. Where to is read by OpenTelemetry, from its own variables. */
 export async function createSpanExport(form: OtlpForm, delayMs: number): Promise<SpanProcessor> {
-  return new BatchSpanProcessor({ exporter: await createTraceExporter(form), scheduledDelayMillis: delayMs });
+  const exporter = await createTraceExporter(form);
+  return new BatchSpanProcessor({ exporter, scheduledDelayMillis: delayMs, ...QUEUE_LIMITS });
 }
 
 async function createTraceExporter({ protocol, signedRegion: region }: OtlpForm): Promise<SpanExporter> {
@@ -60,14 +64,10 @@ async function createTraceExporter({ protocol, signedRegion: region }: OtlpForm)
   return protocol === "http/json" ? new JsonTraceExporter(limits) : new OTLPTraceExporter(limits);
 }
 
-/** Lines of the log that wait to be sent, at most, and those that one batch has. What finds no room is in the log all the same. */
-const LINES_MAX = { maxQueueSize: 2048, maxExportBatchSize: 512 };
-
-/** Sends the lines of the log in batches every `delayMs`. */
+/** Sends the lines of the log in batches every `delayMs`. A line that finds no room is on standard output all the same. */
 export async function createLogExport(form: OtlpForm, delayMs: number): Promise<LogRecordProcessor> {
   const exporter = await createLogExporter(form);
-  const limits = { ...LINES_MAX, exportTimeoutMillis: EXPORT_TIMEOUT_MS };
-  return new BatchLogRecordProcessor({ exporter, scheduledDelayMillis: delayMs, ...limits });
+  return new BatchLogRecordProcessor({ exporter, scheduledDelayMillis: delayMs, ...QUEUE_LIMITS });
 }
 
 async function createLogExporter({ protocol, signedRegion: region }: OtlpForm): Promise<LogRecordExporter> {

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect } from "chai";
 import { Client } from "pg";
 import { createSluiceClient } from "../client/client.ts";
@@ -230,6 +231,29 @@ describe("The telemetry of a service", function () {
     expect((await get("traced.bin")).status).to.equal(200);
     expect(await service?.stop()).to.equal(0);
     expect(service?.log.filter(({ msg }) => String(msg).startsWith("telemetry does not reach"))).to.have.length(1);
+  });
+
+  it("serves beside a collector that takes connections and never answers, and ends in time", async () => {
+    const held = new Set<Socket>();
+    const silent = createServer((socket) => void held.add(socket.on("error", () => {}).resume()));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    try {
+      const { get } = await start({
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+        OTEL_TRACES_SAMPLER: "always_on",
+        OTEL_LOGS_EXPORTER: "otlp",
+        OTEL_METRICS_EXPORTER: "otlp",
+        OTEL_METRIC_EXPORT_INTERVAL: "200",
+      });
+      expect((await get("traced.bin")).status).to.equal(200);
+      await until("traces, lines and metrics wait for an answer", () => held.size >= 3);
+      expect((await get("traced.bin")).status).to.equal(200);
+      // A process that does not end in time is killed, and has no exit code.
+      expect(await service?.stop()).to.equal(0);
+    } finally {
+      for (const socket of held) socket.destroy();
+      silent.close();
+    }
   });
 });
 

@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/audit_service.proto.
  */
 export const file_sluice_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIpcFCgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEhUKCHRyYWNlX2lkGBggASgJSAOIAQESDQoFdGltZXMYDSABKAMSDQoFYWN0b3IYDiABKAkSDwoHc2Vzc2lvbhgPIAEoCRIPCgdhZGRyZXNzGBAgASgJEgwKBHBhdGgYESABKAkSEwoLc291cmNlX3BhdGgYEiABKAkSFAoMZGF0YV9zdWJqZWN0GBMgASgJEicKBmJlZm9yZRgUIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYFSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBmVyYXNlZBgWIAEoCBIuCgpmaXJzdF90aW1lGBcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgVwcm9vZhgeIAEoCzIVLnNsdWljZS52MS5BdWRpdFByb29mQg4KDF9yZXNvdXJjZV9pZEILCglfdG9rZW5faWRCDQoLX3JlcXVlc3RfaWRCCwoJX3RyYWNlX2lkImMKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWwoYTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlEiYKB2VudHJpZXMYASADKAsyFS5zbHVpY2UudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidgoKQXVkaXRQcm9vZhIMCgRzYWx0GAEgASgMEhQKDHB1YmxpY19ieXRlcxgCIAEoDBIVCg1wZXJzb25hbF9oYXNoGAMgASgMEhUKDXBlcnNvbmFsX3NhbHQYBCABKAwSFgoOcGVyc29uYWxfYnl0ZXMYBSABKAwiPAoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRINCgVlbnRyeRgCIAEoCSJVChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhIKCnRsb2dfcHJvb2YYASABKAkSJAoFcHJvb2YYAiABKAsyFS5zbHVpY2UudjEuQXVkaXRQcm9vZiJPChJFeHBvcnRBdWRpdFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoAyKcAQoTRXhwb3J0QXVkaXRSZXNwb25zZRImCgVlbnRyeRgBIAEoCzIVLnNsdWljZS52MS5BdWRpdEVudHJ5SAASLQoIcHJvZ3Jlc3MYAiABKAsyGS5zbHVpY2UudjEuRXhwb3J0UHJvZ3Jlc3NIABIjCgNlbmQYAyABKAsyFC5zbHVpY2UudjEuRXhwb3J0RW5kSABCCQoHY29udGVudCIxCg5FeHBvcnRQcm9ncmVzcxIQCghzZXF1ZW5jZRgBIAEoAxINCgVjb3VudBgCIAEoAyIxCglFeHBvcnRFbmQSDQoFY291bnQYASABKAMSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoAyJXChpFeHBvcnRBdWRpdFRvQnVja2V0UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGZmlsdGVyGAIgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAMgASgDIoEBChtFeHBvcnRBdWRpdFRvQnVja2V0UmVzcG9uc2USLQoIcHJvZ3Jlc3MYASABKAsyGS5zbHVpY2UudjEuRXhwb3J0UHJvZ3Jlc3NIABIoCgZleHBvcnQYAiABKAsyFi5zbHVpY2UudjEuQXVkaXRFeHBvcnRIAEIJCgdjb250ZW50ItQBCgtBdWRpdEV4cG9ydBIOCgZidWNrZXQYASABKAkSCwoDa2V5GAIgASgJEgsKA3VybBgDIAEoCRIzCg91cmxfZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAYgASgDEiEKA2VuZBgHIAEoCzIULnNsdWljZS52MS5FeHBvcnRFbmQy+wQKDEF1ZGl0U2VydmljZRKMAQoQTGlzdEF1ZGl0RW50cmllcxIiLnNsdWljZS52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBojLnNsdWljZS52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiL4LT5JMCKRInL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vYXVkaXRFbnRyaWVzEqYBChFHZXRJbmNsdXNpb25Qcm9vZhIjLnNsdWljZS52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJC5zbHVpY2UudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXNwb25zZSJGgtPkkwJAEj4vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXMve2VudHJ5fS9pbmNsdXNpb25Qcm9vZhKGAQoLRXhwb3J0QXVkaXQSHS5zbHVpY2UudjEuRXhwb3J0QXVkaXRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkV4cG9ydEF1ZGl0UmVzcG9uc2UiNoLT5JMCMBIuL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vYXVkaXRFbnRyaWVzOmV4cG9ydDABEqkBChNFeHBvcnRBdWRpdFRvQnVja2V0EiUuc2x1aWNlLnYxLkV4cG9ydEF1ZGl0VG9CdWNrZXRSZXF1ZXN0GiYuc2x1aWNlLnYxLkV4cG9ydEF1ZGl0VG9CdWNrZXRSZXNwb25zZSJBgtPkkwI7OgEqIjYvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXM6ZXhwb3J0VG9CdWNrZXQwAWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1zbHVpY2UvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIpcFCgpBdWRpdEVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZhY3Rpb24YBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhgKC3Jlc291cmNlX2lkGAggASgJSACIAQESEgoKZ2VuZXJhdGlvbhgJIAEoAxISCgp0b2tlbl9raW5kGAogASgJEhUKCHRva2VuX2lkGAsgASgJSAGIAQESFwoKcmVxdWVzdF9pZBgMIAEoCUgCiAEBEhUKCHRyYWNlX2lkGBggASgJSAOIAQESDQoFdGltZXMYDSABKAMSDQoFYWN0b3IYDiABKAkSDwoHc2Vzc2lvbhgPIAEoCRIPCgdhZGRyZXNzGBAgASgJEgwKBHBhdGgYESABKAkSEwoLc291cmNlX3BhdGgYEiABKAkSFAoMZGF0YV9zdWJqZWN0GBMgASgJEicKBmJlZm9yZRgUIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYFSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBmVyYXNlZBgWIAEoCBIuCgpmaXJzdF90aW1lGBcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgVwcm9vZhgeIAEoCzIVLnNsdWljZS52MS5BdWRpdFByb29mQg4KDF9yZXNvdXJjZV9pZEILCglfdG9rZW5faWRCDQoLX3JlcXVlc3RfaWRCCwoJX3RyYWNlX2lkImMKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiWwoYTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlEiYKB2VudHJpZXMYASADKAsyFS5zbHVpY2UudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidgoKQXVkaXRQcm9vZhIMCgRzYWx0GAEgASgMEhQKDHB1YmxpY19ieXRlcxgCIAEoDBIVCg1wZXJzb25hbF9oYXNoGAMgASgMEhUKDXBlcnNvbmFsX3NhbHQYBCABKAwSFgoOcGVyc29uYWxfYnl0ZXMYBSABKAwiPAoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRINCgVlbnRyeRgCIAEoCSJVChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhIKCnRsb2dfcHJvb2YYASABKAkSJAoFcHJvb2YYAiABKAsyFS5zbHVpY2UudjEuQXVkaXRQcm9vZiJPChJFeHBvcnRBdWRpdFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoAyKcAQoTRXhwb3J0QXVkaXRSZXNwb25zZRImCgVlbnRyeRgBIAEoCzIVLnNsdWljZS52MS5BdWRpdEVudHJ5SAASLQoIcHJvZ3Jlc3MYAiABKAsyGS5zbHVpY2UudjEuRXhwb3J0UHJvZ3Jlc3NIABIjCgNlbmQYAyABKAsyFC5zbHVpY2UudjEuRXhwb3J0RW5kSABCCQoHY29udGVudCIxCg5FeHBvcnRQcm9ncmVzcxIQCghzZXF1ZW5jZRgBIAEoAxINCgVjb3VudBgCIAEoAyIxCglFeHBvcnRFbmQSDQoFY291bnQYASABKAMSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoAzLPAwoMQXVkaXRTZXJ2aWNlEowBChBMaXN0QXVkaXRFbnRyaWVzEiIuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXF1ZXN0GiMuc2x1aWNlLnYxLkxpc3RBdWRpdEVudHJpZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXMSpgEKEUdldEluY2x1c2lvblByb29mEiMuc2x1aWNlLnYxLkdldEluY2x1c2lvblByb29mUmVxdWVzdBokLnNsdWljZS52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIkaC0+STAkASPi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2F1ZGl0RW50cmllcy97ZW50cnl9L2luY2x1c2lvblByb29mEoYBCgtFeHBvcnRBdWRpdBIdLnNsdWljZS52MS5FeHBvcnRBdWRpdFJlcXVlc3QaHi5zbHVpY2UudjEuRXhwb3J0QXVkaXRSZXNwb25zZSI2gtPkkwIwEi4vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9hdWRpdEVudHJpZXM6ZXhwb3J0MAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One thing that was done.
@@ -522,141 +522,6 @@ export const ExportEndSchema: GenMessage<ExportEnd> = /*@__PURE__*/
   messageDesc(file_sluice_v1_audit_service, 9);
 
 /**
- * Request of ExportAuditToBucket.
- *
- * @generated from message sluice.v1.ExportAuditToBucketRequest
- */
-export type ExportAuditToBucketRequest = Message<"sluice.v1.ExportAuditToBucketRequest"> & {
-  /**
-   * Name of the namespace.
-   *
-   * @generated from field: string namespace = 1;
-   */
-  namespace: string;
-
-  /**
-   * This filter has the form and the fields of the one in ListAuditEntriesRequest.
-   *
-   * @generated from field: string filter = 2;
-   */
-  filter: string;
-
-  /**
-   * This field means the same as in ExportAuditRequest.
-   *
-   * @generated from field: int64 after_sequence = 3;
-   */
-  afterSequence: bigint;
-};
-
-/**
- * Describes the message sluice.v1.ExportAuditToBucketRequest.
- * Use `create(ExportAuditToBucketRequestSchema)` to create a new message.
- */
-export const ExportAuditToBucketRequestSchema: GenMessage<ExportAuditToBucketRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 10);
-
-/**
- * Server message of ExportAuditToBucket.
- *
- * @generated from message sluice.v1.ExportAuditToBucketResponse
- */
-export type ExportAuditToBucketResponse = Message<"sluice.v1.ExportAuditToBucketResponse"> & {
-  /**
-   * Each message has exactly one of these fields.
-   *
-   * @generated from oneof sluice.v1.ExportAuditToBucketResponse.content
-   */
-  content: {
-    /**
-     * How far the service has come. It comes at least every 15 s.
-     *
-     * @generated from field: sluice.v1.ExportProgress progress = 1;
-     */
-    value: ExportProgress;
-    case: "progress";
-  } | {
-    /**
-     * The last message: the object is there.
-     *
-     * @generated from field: sluice.v1.AuditExport export = 2;
-     */
-    value: AuditExport;
-    case: "export";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message sluice.v1.ExportAuditToBucketResponse.
- * Use `create(ExportAuditToBucketResponseSchema)` to create a new message.
- */
-export const ExportAuditToBucketResponseSchema: GenMessage<ExportAuditToBucketResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 11);
-
-/**
- * An object with exported entries.
- *
- * @generated from message sluice.v1.AuditExport
- */
-export type AuditExport = Message<"sluice.v1.AuditExport"> & {
-  /**
-   * Bucket of the object: that of the namespace.
-   *
-   * @generated from field: string bucket = 1;
-   */
-  bucket: string;
-
-  /**
-   * Key of the object. It lies under "exports/", below the key prefix of the namespace.
-   *
-   * @generated from field: string key = 2;
-   */
-  key: string;
-
-  /**
-   * Presigned URL of the object. Whoever holds it may read the object until url_expire_time.
-   *
-   * @generated from field: string url = 3;
-   */
-  url: string;
-
-  /**
-   * When the URL ends: after the namespace's download_url_lifetime_max.
-   *
-   * @generated from field: google.protobuf.Timestamp url_expire_time = 4;
-   */
-  urlExpireTime?: Timestamp | undefined;
-
-  /**
-   * When the service removes the object, some hours more or less.
-   *
-   * @generated from field: google.protobuf.Timestamp expire_time = 5;
-   */
-  expireTime?: Timestamp | undefined;
-
-  /**
-   * Size of the object in bytes.
-   *
-   * @generated from field: int64 size_bytes = 6;
-   */
-  sizeBytes: bigint;
-
-  /**
-   * The end of the export, as its last line has it.
-   *
-   * @generated from field: sluice.v1.ExportEnd end = 7;
-   */
-  end?: ExportEnd | undefined;
-};
-
-/**
- * Describes the message sluice.v1.AuditExport.
- * Use `create(AuditExportSchema)` to create a new message.
- */
-export const AuditExportSchema: GenMessage<AuditExport> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_audit_service, 12);
-
-/**
  * Shows what was done in a namespace, and by whom. docs/access.md tells which role each method needs.
  *
  * @generated from service sluice.v1.AuditService
@@ -696,19 +561,6 @@ export const AuditService: GenService<{
     methodKind: "server_streaming";
     input: typeof ExportAuditRequestSchema;
     output: typeof ExportAuditResponseSchema;
-  },
-  /**
-   * Writes the same entries into an object in the bucket of the namespace, and tells its progress meanwhile. The object is NDJSON,
-   * compressed by gzip: a line for each entry, which is the message of ExportAudit as JSON, and a last one with `end`. It is there
-   * once the last message, which has `export`, has come; a stream without that has made none, and the call is sent anew. The service
-   * removes the object after seven days.
-   *
-   * @generated from rpc sluice.v1.AuditService.ExportAuditToBucket
-   */
-  exportAuditToBucket: {
-    methodKind: "server_streaming";
-    input: typeof ExportAuditToBucketRequestSchema;
-    output: typeof ExportAuditToBucketResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_audit_service, 0);

@@ -7,6 +7,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ExportProgress } from "./audit_service_pb.ts";
+import { file_sluice_v1_audit_service } from "./audit_service_pb.ts";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -15,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/job_service.proto.
  */
 export const file_sluice_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("ChtzbHVpY2UvdjEvam9iX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK/AQoJT3BlcmF0aW9uEgwKBG5hbWUYASABKAkSLgoIbWV0YWRhdGEYAiABKAsyHC5zbHVpY2UudjEuT3BlcmF0aW9uTWV0YWRhdGESDAoEZG9uZRgDIAEoCBIqCgVlcnJvchgEIAEoCzIZLnNsdWljZS52MS5PcGVyYXRpb25FcnJvckgAEjAKCHJlc3BvbnNlGAUgASgLMhwuc2x1aWNlLnYxLk9wZXJhdGlvblJlc3BvbnNlSABCCAoGcmVzdWx0Iv0CChFPcGVyYXRpb25NZXRhZGF0YRIUCgxvcGVyYXRpb25faWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJlZ2luX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NhbmNlbF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFcHVyZ2UYCSABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIABInCgRjb3B5GAogASgLMhcuc2x1aWNlLnYxLkNvcHlQcm9ncmVzc0gAQgoKCHByb2dyZXNzIj8KDk9wZXJhdGlvbkVycm9yEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZWFzb24YAyABKAkibwoRT3BlcmF0aW9uUmVzcG9uc2USJwoFcHVyZ2UYASABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIABIlCgRjb3B5GAIgASgLMhUuc2x1aWNlLnYxLkNvcGllZEZpbGVIAEIKCghyZXNwb25zZSJACgtQdXJnZUNvdW50cxIPCgdtYXRjaGVkGAEgASgDEg4KBnB1cmdlZBgCIAEoAxIQCghyZXRhaW5lZBgDIAEoAyLXAQoDSm9iEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEg8KB3JlcGxpY2EYBCABKAkSMQoNcnVubmluZ19zaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoIbGFzdF9ydW4YBiABKAsyES5zbHVpY2UudjEuSm9iUnVuEjEKDW5leHRfcnVuX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpwBCgZKb2JSdW4SLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoHb3V0Y29tZRgDIAEoDjIVLnNsdWljZS52MS5Kb2JPdXRjb21lEg0KBWVycm9yGAQgASgJIjgKD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJJChBMaXN0Sm9ic1Jlc3BvbnNlEhwKBGpvYnMYASADKAsyDi5zbHVpY2UudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI4CgxDb3B5UHJvZ3Jlc3MSFAoMY29waWVkX2J5dGVzGAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMiPwoKQ29waWVkRmlsZRIPCgdmaWxlX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoAyKuAgoQU3RhcnRDb3B5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjwKEVN0YXJ0Q29weVJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24ifAoRU3RhcnRQdXJnZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGZmlsdGVyGAMgASgJEhQKDGluY2x1ZGVfbGl2ZRgEIAEoCBIaChJpbmNsdWRlX3N1cGVyc2VkZWQYBSABKAgiPQoSU3RhcnRQdXJnZVJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iPgoTR2V0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIj8KFEdldE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iUQoVTGlzdE9wZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEigKCm9wZXJhdGlvbnMYASADKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChRXYWl0T3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iQAoVV2FpdE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24iQQoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFAoMb3BlcmF0aW9uX2lkGAIgASgJIkIKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24qeAoKSm9iT3V0Y29tZRIbChdKT0JfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFUpPQl9PVVRDT01FX1NVQ0NFRURFRBABEhoKFkpPQl9PVVRDT01FX0lOQ09NUExFVEUQAhIWChJKT0JfT1VUQ09NRV9GQUlMRUQQAzLGBwoKSm9iU2VydmljZRJVCghMaXN0Sm9icxIaLnNsdWljZS52MS5MaXN0Sm9ic1JlcXVlc3QaGy5zbHVpY2UudjEuTGlzdEpvYnNSZXNwb25zZSIQgtPkkwIKEggvdjEvam9icxKGAQoKU3RhcnRQdXJnZRIcLnNsdWljZS52MS5TdGFydFB1cmdlUmVxdWVzdBodLnNsdWljZS52MS5TdGFydFB1cmdlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9uczpzdGFydFB1cmdlEoIBCglTdGFydENvcHkSGy5zbHVpY2UudjEuU3RhcnRDb3B5UmVxdWVzdBocLnNsdWljZS52MS5TdGFydENvcHlSZXNwb25zZSI6gtPkkwI0OgEqIi8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zOnN0YXJ0Q29weRKNAQoMR2V0T3BlcmF0aW9uEh4uc2x1aWNlLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaHy5zbHVpY2UudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiPILT5JMCNhI0L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfRKEAQoOTGlzdE9wZXJhdGlvbnMSIC5zbHVpY2UudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiEuc2x1aWNlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiLYLT5JMCJxIlL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucxKYAQoNV2FpdE9wZXJhdGlvbhIfLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVxdWVzdBogLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVzcG9uc2UiRILT5JMCPjoBKiI5L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfTp3YWl0EqABCg9DYW5jZWxPcGVyYXRpb24SIS5zbHVpY2UudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBoiLnNsdWljZS52MS5DYW5jZWxPcGVyYXRpb25SZXNwb25zZSJGgtPkkwJAOgEqIjsvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9OmNhbmNlbGIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("ChtzbHVpY2UvdjEvam9iX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK/AQoJT3BlcmF0aW9uEgwKBG5hbWUYASABKAkSLgoIbWV0YWRhdGEYAiABKAsyHC5zbHVpY2UudjEuT3BlcmF0aW9uTWV0YWRhdGESDAoEZG9uZRgDIAEoCBIqCgVlcnJvchgEIAEoCzIZLnNsdWljZS52MS5PcGVyYXRpb25FcnJvckgAEjAKCHJlc3BvbnNlGAUgASgLMhwuc2x1aWNlLnYxLk9wZXJhdGlvblJlc3BvbnNlSABCCAoGcmVzdWx0IrADChFPcGVyYXRpb25NZXRhZGF0YRIUCgxvcGVyYXRpb25faWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJlZ2luX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NhbmNlbF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFcHVyZ2UYCSABKAsyFi5zbHVpY2UudjEuUHVyZ2VDb3VudHNIABInCgRjb3B5GAogASgLMhcuc2x1aWNlLnYxLkNvcHlQcm9ncmVzc0gAEjEKDGF1ZGl0X2V4cG9ydBgLIAEoCzIZLnNsdWljZS52MS5FeHBvcnRQcm9ncmVzc0gAQgoKCHByb2dyZXNzIj8KDk9wZXJhdGlvbkVycm9yEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZWFzb24YAyABKAkinwEKEU9wZXJhdGlvblJlc3BvbnNlEicKBXB1cmdlGAEgASgLMhYuc2x1aWNlLnYxLlB1cmdlQ291bnRzSAASJQoEY29weRgCIAEoCzIVLnNsdWljZS52MS5Db3BpZWRGaWxlSAASLgoMYXVkaXRfZXhwb3J0GAMgASgLMhYuc2x1aWNlLnYxLkF1ZGl0RXhwb3J0SABCCgoIcmVzcG9uc2UiQAoLUHVyZ2VDb3VudHMSDwoHbWF0Y2hlZBgBIAEoAxIOCgZwdXJnZWQYAiABKAMSEAoIcmV0YWluZWQYAyABKAMi1wEKA0pvYhIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIPCgdyZXBsaWNhGAQgASgJEjEKDXJ1bm5pbmdfc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKCGxhc3RfcnVuGAYgASgLMhEuc2x1aWNlLnYxLkpvYlJ1bhIxCg1uZXh0X3J1bl90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKcAQoGSm9iUnVuEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKB291dGNvbWUYAyABKA4yFS5zbHVpY2UudjEuSm9iT3V0Y29tZRINCgVlcnJvchgEIAEoCSI4Cg9MaXN0Sm9ic1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiSQoQTGlzdEpvYnNSZXNwb25zZRIcCgRqb2JzGAEgAygLMg4uc2x1aWNlLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOAoMQ29weVByb2dyZXNzEhQKDGNvcGllZF9ieXRlcxgBIAEoAxISCgpzaXplX2J5dGVzGAIgASgDIj8KCkNvcGllZEZpbGUSDwoHZmlsZV9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAMi1wEKC0F1ZGl0RXhwb3J0Eg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxINCgVjb3VudBgEIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAUgASgDEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN1cmwYByABKAkSMwoPdXJsX2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJoChdTdGFydEF1ZGl0RXhwb3J0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYBCABKAMiQwoYU3RhcnRBdWRpdEV4cG9ydFJlc3BvbnNlEicKCW9wZXJhdGlvbhgBIAEoCzIULnNsdWljZS52MS5PcGVyYXRpb24irgIKEFN0YXJ0Q29weVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQESEwoLdGFyZ2V0X3BhdGgYBSABKAkSDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBEiEKCG92ZXJyaWRlGAggASgLMg8uc2x1aWNlLnYxLkZpbGUSLwoLdXBkYXRlX21hc2sYCSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQg0KC19nZW5lcmF0aW9uQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCI8ChFTdGFydENvcHlSZXNwb25zZRInCglvcGVyYXRpb24YASABKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uInwKEVN0YXJ0UHVyZ2VSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg4KBmZpbHRlchgDIAEoCRIUCgxpbmNsdWRlX2xpdmUYBCABKAgSGgoSaW5jbHVkZV9zdXBlcnNlZGVkGAUgASgIIj0KElN0YXJ0UHVyZ2VSZXNwb25zZRInCglvcGVyYXRpb24YASABKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uIj4KE0dldE9wZXJhdGlvblJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhQKDG9wZXJhdGlvbl9pZBgCIAEoCSI/ChRHZXRPcGVyYXRpb25SZXNwb25zZRInCglvcGVyYXRpb24YASABKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uIlEKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWwoWTGlzdE9wZXJhdGlvbnNSZXNwb25zZRIoCgpvcGVyYXRpb25zGAEgAygLMhQuc2x1aWNlLnYxLk9wZXJhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiawoUV2FpdE9wZXJhdGlvblJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhQKDG9wZXJhdGlvbl9pZBgCIAEoCRIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkAKFVdhaXRPcGVyYXRpb25SZXNwb25zZRInCglvcGVyYXRpb24YASABKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uIkEKFkNhbmNlbE9wZXJhdGlvblJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhQKDG9wZXJhdGlvbl9pZBgCIAEoCSJCChdDYW5jZWxPcGVyYXRpb25SZXNwb25zZRInCglvcGVyYXRpb24YASABKAsyFC5zbHVpY2UudjEuT3BlcmF0aW9uKngKCkpvYk91dGNvbWUSGwoXSk9CX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVKT0JfT1VUQ09NRV9TVUNDRUVERUQQARIaChZKT0JfT1VUQ09NRV9JTkNPTVBMRVRFEAISFgoSSk9CX09VVENPTUVfRkFJTEVEEAMy5wgKCkpvYlNlcnZpY2USVQoITGlzdEpvYnMSGi5zbHVpY2UudjEuTGlzdEpvYnNSZXF1ZXN0Ghsuc2x1aWNlLnYxLkxpc3RKb2JzUmVzcG9uc2UiEILT5JMCChIIL3YxL2pvYnMShgEKClN0YXJ0UHVyZ2USHC5zbHVpY2UudjEuU3RhcnRQdXJnZVJlcXVlc3QaHS5zbHVpY2UudjEuU3RhcnRQdXJnZVJlc3BvbnNlIjuC0+STAjU6ASoiMC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L29wZXJhdGlvbnM6c3RhcnRQdXJnZRKCAQoJU3RhcnRDb3B5Ehsuc2x1aWNlLnYxLlN0YXJ0Q29weVJlcXVlc3QaHC5zbHVpY2UudjEuU3RhcnRDb3B5UmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9uczpzdGFydENvcHkSngEKEFN0YXJ0QXVkaXRFeHBvcnQSIi5zbHVpY2UudjEuU3RhcnRBdWRpdEV4cG9ydFJlcXVlc3QaIy5zbHVpY2UudjEuU3RhcnRBdWRpdEV4cG9ydFJlc3BvbnNlIkGC0+STAjs6ASoiNi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L29wZXJhdGlvbnM6c3RhcnRBdWRpdEV4cG9ydBKNAQoMR2V0T3BlcmF0aW9uEh4uc2x1aWNlLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaHy5zbHVpY2UudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiPILT5JMCNhI0L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfRKEAQoOTGlzdE9wZXJhdGlvbnMSIC5zbHVpY2UudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiEuc2x1aWNlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiLYLT5JMCJxIlL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucxKYAQoNV2FpdE9wZXJhdGlvbhIfLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVxdWVzdBogLnNsdWljZS52MS5XYWl0T3BlcmF0aW9uUmVzcG9uc2UiRILT5JMCPjoBKiI5L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfTp3YWl0EqABCg9DYW5jZWxPcGVyYXRpb24SIS5zbHVpY2UudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBoiLnNsdWljZS52MS5DYW5jZWxPcGVyYXRpb25SZXNwb25zZSJGgtPkkwJAOgEqIjsvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9OmNhbmNlbGIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_audit_service, file_sluice_v1_file]);
 
 /**
  * Work that goes on after the call that has started it, on any replica and over restarts, in the shape of google.longrunning.
@@ -96,7 +98,7 @@ export type OperationMetadata = Message<"sluice.v1.OperationMetadata"> & {
   namespace: string;
 
   /**
-   * The method that has started it: "StartPurge" or "StartCopy".
+   * The method that has started it: "StartPurge", "StartCopy" or "StartAuditExport".
    *
    * @generated from field: string method = 3;
    */
@@ -158,6 +160,14 @@ export type OperationMetadata = Message<"sluice.v1.OperationMetadata"> & {
      */
     value: CopyProgress;
     case: "copy";
+  } | {
+    /**
+     * Of StartAuditExport. It grows when a part of the object is in storage, and while no entry matches.
+     *
+     * @generated from field: sluice.v1.ExportProgress audit_export = 11;
+     */
+    value: ExportProgress;
+    case: "auditExport";
   } | { case: undefined; value?: undefined };
 };
 
@@ -230,6 +240,14 @@ export type OperationResponse = Message<"sluice.v1.OperationResponse"> & {
      */
     value: CopiedFile;
     case: "copy";
+  } | {
+    /**
+     * Of StartAuditExport.
+     *
+     * @generated from field: sluice.v1.AuditExport audit_export = 3;
+     */
+    value: AuditExport;
+    case: "auditExport";
   } | { case: undefined; value?: undefined };
 };
 
@@ -500,6 +518,142 @@ export const CopiedFileSchema: GenMessage<CopiedFile> = /*@__PURE__*/
   messageDesc(file_sluice_v1_job_service, 10);
 
 /**
+ * An object with exported entries.
+ *
+ * @generated from message sluice.v1.AuditExport
+ */
+export type AuditExport = Message<"sluice.v1.AuditExport"> & {
+  /**
+   * Bucket of the object: that of the namespace when the operation began to work.
+   *
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * Key of the object. It lies under "exports/", below the key prefix of the namespace.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * Size of the object in bytes.
+   *
+   * @generated from field: int64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * How many entries were exported.
+   *
+   * @generated from field: int64 count = 4;
+   */
+  count: bigint;
+
+  /**
+   * All entries up to this number were looked at: the after_sequence of the next export, which has what comes then. An object has at most
+   * 10,000 parts of 8 MiB or more; an export of more entries ends with the last part.
+   *
+   * @generated from field: int64 last_sequence = 5;
+   */
+  lastSequence: bigint;
+
+  /**
+   * When the service removes the object, some hours more or less.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 6;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * Presigned URL of the object, made anew by each GetOperation and WaitOperation. Whoever holds it may read the object until
+   * url_expire_time. Empty in other answers, for callers who are not now auditor of all paths that the export was made of, once the
+   * object has expired, and while the object lies in a region that the namespace does not allow.
+   *
+   * @generated from field: string url = 7;
+   */
+  url: string;
+
+  /**
+   * When the URL ends: after the namespace's download_url_lifetime_max, or with the object. Unset without a URL.
+   *
+   * @generated from field: google.protobuf.Timestamp url_expire_time = 8;
+   */
+  urlExpireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.AuditExport.
+ * Use `create(AuditExportSchema)` to create a new message.
+ */
+export const AuditExportSchema: GenMessage<AuditExport> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 11);
+
+/**
+ * Request of StartAuditExport.
+ *
+ * @generated from message sluice.v1.StartAuditExportRequest
+ */
+export type StartAuditExportRequest = Message<"sluice.v1.StartAuditExportRequest"> & {
+  /**
+   * UUID of the request. The same one again returns the same operation, as long as that is kept. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Name of the namespace. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * This filter has the form and the fields of the one in ListAuditEntriesRequest.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * This field means the same as in ExportAuditRequest. The operation tells EVENTS_RESET.
+   *
+   * @generated from field: int64 after_sequence = 4;
+   */
+  afterSequence: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.StartAuditExportRequest.
+ * Use `create(StartAuditExportRequestSchema)` to create a new message.
+ */
+export const StartAuditExportRequestSchema: GenMessage<StartAuditExportRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 12);
+
+/**
+ * Response of StartAuditExport.
+ *
+ * @generated from message sluice.v1.StartAuditExportResponse
+ */
+export type StartAuditExportResponse = Message<"sluice.v1.StartAuditExportResponse"> & {
+  /**
+   * The operation.
+   *
+   * @generated from field: sluice.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.StartAuditExportResponse.
+ * Use `create(StartAuditExportResponseSchema)` to create a new message.
+ */
+export const StartAuditExportResponseSchema: GenMessage<StartAuditExportResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_job_service, 13);
+
+/**
  * Request of StartCopy. Its fields mean what they mean in CopyFileRequest.
  *
  * @generated from message sluice.v1.StartCopyRequest
@@ -574,7 +728,7 @@ export type StartCopyRequest = Message<"sluice.v1.StartCopyRequest"> & {
  * Use `create(StartCopyRequestSchema)` to create a new message.
  */
 export const StartCopyRequestSchema: GenMessage<StartCopyRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 11);
+  messageDesc(file_sluice_v1_job_service, 14);
 
 /**
  * Response of StartCopy.
@@ -595,7 +749,7 @@ export type StartCopyResponse = Message<"sluice.v1.StartCopyResponse"> & {
  * Use `create(StartCopyResponseSchema)` to create a new message.
  */
 export const StartCopyResponseSchema: GenMessage<StartCopyResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 12);
+  messageDesc(file_sluice_v1_job_service, 15);
 
 /**
  * Request of StartPurge.
@@ -644,7 +798,7 @@ export type StartPurgeRequest = Message<"sluice.v1.StartPurgeRequest"> & {
  * Use `create(StartPurgeRequestSchema)` to create a new message.
  */
 export const StartPurgeRequestSchema: GenMessage<StartPurgeRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 13);
+  messageDesc(file_sluice_v1_job_service, 16);
 
 /**
  * Response of StartPurge.
@@ -665,7 +819,7 @@ export type StartPurgeResponse = Message<"sluice.v1.StartPurgeResponse"> & {
  * Use `create(StartPurgeResponseSchema)` to create a new message.
  */
 export const StartPurgeResponseSchema: GenMessage<StartPurgeResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 14);
+  messageDesc(file_sluice_v1_job_service, 17);
 
 /**
  * Request of GetOperation.
@@ -693,7 +847,7 @@ export type GetOperationRequest = Message<"sluice.v1.GetOperationRequest"> & {
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 15);
+  messageDesc(file_sluice_v1_job_service, 18);
 
 /**
  * Response of GetOperation.
@@ -714,7 +868,7 @@ export type GetOperationResponse = Message<"sluice.v1.GetOperationResponse"> & {
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 16);
+  messageDesc(file_sluice_v1_job_service, 19);
 
 /**
  * Request of ListOperations.
@@ -749,7 +903,7 @@ export type ListOperationsRequest = Message<"sluice.v1.ListOperationsRequest"> &
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 17);
+  messageDesc(file_sluice_v1_job_service, 20);
 
 /**
  * Response of ListOperations.
@@ -777,7 +931,7 @@ export type ListOperationsResponse = Message<"sluice.v1.ListOperationsResponse">
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 18);
+  messageDesc(file_sluice_v1_job_service, 21);
 
 /**
  * Request of WaitOperation.
@@ -812,7 +966,7 @@ export type WaitOperationRequest = Message<"sluice.v1.WaitOperationRequest"> & {
  * Use `create(WaitOperationRequestSchema)` to create a new message.
  */
 export const WaitOperationRequestSchema: GenMessage<WaitOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 19);
+  messageDesc(file_sluice_v1_job_service, 22);
 
 /**
  * Response of WaitOperation.
@@ -833,7 +987,7 @@ export type WaitOperationResponse = Message<"sluice.v1.WaitOperationResponse"> &
  * Use `create(WaitOperationResponseSchema)` to create a new message.
  */
 export const WaitOperationResponseSchema: GenMessage<WaitOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 20);
+  messageDesc(file_sluice_v1_job_service, 23);
 
 /**
  * Request of CancelOperation.
@@ -861,7 +1015,7 @@ export type CancelOperationRequest = Message<"sluice.v1.CancelOperationRequest">
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 21);
+  messageDesc(file_sluice_v1_job_service, 24);
 
 /**
  * Response of CancelOperation.
@@ -882,7 +1036,7 @@ export type CancelOperationResponse = Message<"sluice.v1.CancelOperationResponse
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_job_service, 22);
+  messageDesc(file_sluice_v1_job_service, 25);
 
 /**
  * How a run ended.
@@ -972,6 +1126,19 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof StartCopyRequestSchema;
     output: typeof StartCopyResponseSchema;
+  },
+  /**
+   * Starts an operation that writes into an object in the bucket of the namespace what ExportAudit sends to its caller: the entries that
+   * there are when the operation begins to work, the oldest first. The object is NDJSON, compressed by gzip: a line for each entry, which
+   * is the message of ExportAudit as JSON, and a last one with `end`. There is no object unless the operation has done its work, and the
+   * service removes it seven days after the operation has begun to work. Limits are those of StartPurge, and rights those of ExportAudit.
+   *
+   * @generated from rpc sluice.v1.JobService.StartAuditExport
+   */
+  startAuditExport: {
+    methodKind: "unary";
+    input: typeof StartAuditExportRequestSchema;
+    output: typeof StartAuditExportResponseSchema;
   },
   /**
    * Returns an operation as it is now: to its starter, and to an admin of the whole namespace. It is kept for 7 days after its end.

@@ -4,9 +4,12 @@ import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import { parseFileDescription } from "../../domain/files/file-description.ts";
 import { parseFileFilter } from "../../domain/filter/file-filter.ts";
+import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import type { Operation, OperationLimits } from "../../domain/jobs/operation.ts";
 import type { OperationRepository } from "../../domain/jobs/operation-repository.ts";
+import { ENTRY_FIELDS } from "../../domain/journal/entry-filter.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
+import type { ExportAuditRequest } from "../../queries/audit/export-audit.ts";
 import { type CopyFileRequest, parseCopyRequest } from "../files/copy-file.ts";
 
 /** What operations are started with. */
@@ -50,6 +53,28 @@ export async function startPurge(
     caller,
     request: { filter, includeLive, includeSuperseded },
     progress: { matched: 0, purged: 0, retained: 0 },
+  };
+  return await operations.start(operation, identity, limits);
+}
+
+/**
+ * Starts the export of entries of the audit log into an object of the namespace's bucket. Errors as of `startPurge`. Whether entries
+ * behind `afterSequence` may be missing, the operation tells.
+ */
+export async function startAuditExport(
+  { operations, namespaces, limits }: StartAccess,
+  request: ExportAuditRequest & { requestId: string },
+  { caller }: { caller: Caller },
+): Promise<Operation> {
+  const { requestId, filter, afterSequence } = request;
+  const namespace = requireNamespace(namespaces, request.namespace).name;
+  parseFilter(filter, ENTRY_FIELDS);
+  const content = [filter, afterSequence];
+  const identity = toCommandIdentity(caller, "StartAuditExport", { namespace, requestId, content });
+  const operation = {
+    ...{ operationId: uuidv7(), kind: "auditExport" as const, caller },
+    request: { filter, afterSequence },
+    progress: { sequence: 0, count: 0 },
   };
   return await operations.start(operation, identity, limits);
 }

@@ -69,13 +69,13 @@ export const METHOD_RULES = {
   deleteSubscription: [need("admin", "namespace")],
   redeliverEvents: [need("admin", "namespace")],
   exportAudit: [need("auditor", "list")],
-  exportAuditToBucket: [need("auditor", "list")],
   // Whoever sees or erases all that is kept about somebody does so at every path.
   exportDataSubject: [need("admin", "namespace")],
   eraseDataSubject: [need("admin", "namespace")],
 
   startPurge: [need("deleter", "list")],
   startCopy: COPIES,
+  startAuditExport: [need("auditor", "list")],
   // Everybody sees their own operations, and an admin of the whole namespace those of all.
   getOperation: [{ oneOf: ROLES, at: "list" }],
   listOperations: [{ oneOf: ROLES, at: "list" }],

@@ -1,6 +1,8 @@
+import type { PathScope } from "../access/path-scope.ts";
 import type { Caller } from "../caller.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { FileChange } from "../files/file-repository.ts";
+import type { StoragePlace } from "../residency.ts";
 
 /** What an operation is asked to do, by its kind. Each is a JSON object. */
 export interface OperationRequests {
@@ -16,6 +18,8 @@ export interface OperationRequests {
     values: FileChange;
     updateMask?: readonly string[] | undefined;
   };
+  /** Writes entries of the audit log into an object, in the form in which ExportAudit sends them. */
+  auditExport: { filter: string; afterSequence: number };
 }
 
 /** How far an operation is, by its kind. */
@@ -24,6 +28,8 @@ export interface OperationProgresses {
   purge: { matched: number; purged: number; retained: number };
   /** Bytes of the copy that storage has, and of the file; 0 until the first step. */
   copy: { copiedBytes: number; sizeBytes: number };
+  /** All entries up to `sequence` have been looked at, and `count` of them are in storage. */
+  auditExport: { sequence: number; count: number };
 }
 
 /** What an operation that has done its work answers, by its kind. */
@@ -31,6 +37,20 @@ export interface OperationResponses {
   purge: OperationProgresses["purge"];
   /** The generation that the copy is. */
   copy: { fileId: string; path: string; generation: number };
+  auditExport: ExportedObject;
+}
+
+/** An object with exported entries. */
+export interface ExportedObject extends StoragePlace {
+  key: string;
+  /** The paths that its entries may be of: all that the starter might see at any of the steps. */
+  scope: PathScope;
+  sizeBytes: number;
+  count: number;
+  /** All entries up to this number were looked at. */
+  lastSequence: number;
+  /** Until when it is kept, in milliseconds since the epoch. */
+  expireTimeMs: number;
 }
 
 /** The kind of an operation. */

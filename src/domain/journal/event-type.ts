@@ -24,6 +24,7 @@ export const EVENT_TYPES = {
   // An operation is told by what it changes.
   StartPurge: undefined,
   StartCopy: undefined,
+  StartAuditExport: undefined,
   // What an upload makes is told as a file.
   CreateUpload: undefined,
   CompleteUpload: undefined,

@@ -56,7 +56,6 @@ export const RECORDED_CALLS = {
   listAuditEntries: "each",
   getInclusionProof: "summed",
   exportAudit: "each",
-  exportAuditToBucket: "each",
   exportDataSubject: "each",
   // Its end is an entry, which does not say whom it was about.
   eraseDataSubject: "failures",
@@ -73,6 +72,7 @@ export const RECORDED_CALLS = {
   listJobs: "summed",
   startPurge: "each",
   startCopy: "each",
+  startAuditExport: "each",
   getOperation: "summed",
   listOperations: "summed",
   waitOperation: "summed",

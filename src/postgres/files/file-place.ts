@@ -55,6 +55,8 @@ export async function moveFile(
   });
 }
 
+const namedRow = fileRow.extend({ is_restorable: z.boolean() });
+
 /** FileRepository.restoreGeneration */
 export async function restoreGeneration(
   pool: DatabasePool,
@@ -63,22 +65,21 @@ export async function restoreGeneration(
 ): Promise<File> {
   const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
   const named = sql.fragment`f.path = ${path} AND f.generation = ${generation}::bigint`;
-  const restorable = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
-  const source = sql.fragment`${restorable} AND ${fileLiesIn(options.allowedRegions)}`;
+  const source = sql.fragment`
+    ${named} AND NOT ${fileIsLive} AND ${fileIsRestorable} AND ${fileLiesIn(options.allowedRegions)}`;
   const where = { namespace, source, sourcePath: path, targetPath: path };
   return await retry(pool, options.identity, {
     path,
     place: () => placeLocked(pool, { ...options, ...where, ifTargetGenerationMatch }),
     explain: async () => {
-      const row = await pool.maybeOne(sql.type(fileRow)`
-        SELECT ${fileColumns} FROM file f WHERE f.namespace = ${namespace} AND ${named}`);
+      // One look, because the generation may be deleted or undeleted between two.
+      const row = await pool.maybeOne(sql.type(namedRow)`
+        SELECT ${fileColumns}, ${fileIsRestorable} IS TRUE AS is_restorable FROM file f WHERE f.namespace = ${namespace} AND ${named}`);
       if (row === null) throw fileNotFound(path, generation);
       if (row.supersede_time === null && row.delete_time === null) {
         throw fileLive(path, generation, { remedy: "it is the current one already" });
       }
-      const isRestorable = await pool.exists(sql.unsafe`
-        SELECT FROM file f WHERE f.namespace = ${namespace} AND ${restorable}`);
-      if (!isRestorable) throw filePurged(path, generation);
+      if (!row.is_restorable) throw filePurged(path, generation);
       assertFileRegion(toFile(row), options.allowedRegions);
       await assertTarget(pool, { namespace, path }, ifTargetGenerationMatch);
     },

@@ -1,15 +1,11 @@
-import { gunzipSync } from "node:zlib";
 import { expect } from "chai";
 import { WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Journal } from "../../domain/journal/journal.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { WorkLimiter } from "../../domain/limits/work-limiter.ts";
-import { BucketRegions } from "../../domain/residency.ts";
-import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
-import { exportAudit } from "./export-audit.ts";
-import { type BucketExportAccess, exportAuditToBucket } from "./export-audit-to-bucket.ts";
+import { type ExportAccess, exportAudit } from "./export-audit.ts";
 
 const LAST = 10;
 
@@ -17,8 +13,7 @@ describe("exports of the audit log", () => {
   /** The numbers of the entries that match, among those up to LAST; one statement reads three. */
   const open = (matching: readonly number[], { progressEveryMs = 60_000, first = 1 } = {}) => {
     const stretches: Parameters<Journal["readMatching"]>[1][] = [];
-    const objects = new FakeObjectStore();
-    const access: BucketExportAccess = {
+    const access: ExportAccess = {
       journal: {
         readMatching: async (_namespace, query) => {
           stretches.push(query);
@@ -30,16 +25,11 @@ describe("exports of the audit log", () => {
         },
       },
       log: { bounds: async () => ({ origin: "", first, last: LAST }) },
-      namespaces: sampleNamespaces({ bucket: "bucket", keyPrefix: "prefix/" }),
+      namespaces: sampleNamespaces(),
       exports: new WorkLimiter("exports", { runningMax: 2, waitingMax: 0, callerShare: 1 / 2 }),
       limits: { stretchMax: 3, progressEveryMs },
-      objects,
-      downloads: objects,
-      regions: new BucketRegions(),
-      toLine: (message) => `${JSON.stringify(message)}\n`,
-      now: () => new Date(1_700_000_000_000),
     };
-    return { access, objects, stretches };
+    return { access, stretches };
   };
   const request = { namespace: "default", filter: "", afterSequence: 0 };
   const options = { caller: SAMPLE_CALLER, scopeNow: () => WHOLE_NAMESPACE };
@@ -105,34 +95,5 @@ describe("exports of the audit log", () => {
     expect(refused).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
     await held.return();
     expect(await read(exportAudit(access, request, options))).to.have.length(4);
-  });
-
-  describe("into a bucket", () => {
-    it("make an object of the same lines, and tell its progress and its place", async () => {
-      const { access, objects } = open([1, 9], { progressEveryMs: 0 });
-      const messages = [];
-      for await (const message of exportAuditToBucket(access, request, options)) messages.push(message);
-      expect(messages.slice(0, -1).map(toText)).to.include("progress 1 1").and.include("progress 9 2");
-      const made = messages.at(-1);
-      if (made?.kind !== "export") throw new Error("the last message names no object");
-      expect(made).to.deep.include({ bucket: "bucket", count: 2, lastSequence: LAST });
-      expect(made.key).to.match(/^prefix\/exports\/audit\/2023-11-21T22-13-20Z-.*\.ndjson\.gz$/);
-      const { bytes } = objects.download(made.url);
-      expect(made.sizeBytes).to.equal(bytes.length);
-      const lines = gunzipSync(bytes).toString().trim().split("\n");
-      expect(lines.map((line) => toText(JSON.parse(line)))).to.deep.equal(["entry 1", "entry 9", "end  2"]);
-    });
-
-    it("make none for a caller who does not wait for it, or where storage fails", async () => {
-      const { access, objects } = open([1, 9], { progressEveryMs: 0 });
-      const left = exportAuditToBucket(access, request, options);
-      await left.next();
-      await left.return();
-      const away = new DomainError("unavailable", "away", { reason: "STORAGE_UNAVAILABLE" });
-      objects.faults.add("writeStream", { kind: "fail", error: away });
-      expect(await catchError(() => read(exportAuditToBucket(access, request, options)))).to.equal(away);
-      const { versions } = await objects.listVersions("bucket", { keyPrefix: "", pageMax: 10 });
-      expect(versions).to.deep.equal([]);
-    });
   });
 });

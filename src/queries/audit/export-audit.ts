@@ -88,7 +88,7 @@ async function* readExport(
   const namespace = requireNamespace(namespaces, request.namespace).name;
   const filter = parseFilter(request.filter, ENTRY_FIELDS);
   const bounds = await log.bounds();
-  let place = toPlace(request.afterSequence, bounds);
+  let place = parseAfterSequence(request.afterSequence, bounds);
   let [count, toldAt] = [0, performance.now()];
   while (place < bounds.last) {
     signal?.throwIfAborted();
@@ -107,7 +107,11 @@ async function* readExport(
   yield { kind: "end", count, lastSequence: bounds.last };
 }
 
-function toPlace(after: number, { first, last }: EventBounds): number {
+/**
+ * The number behind which an export begins. `invalid_argument / ARGUMENT_INVALID` for one that is negative, `failed_precondition /
+ * EVENTS_RESET` where entries behind it may be missing.
+ */
+export function parseAfterSequence(after: number, { first, last }: EventBounds): number {
   if (after < 0)
     throw invalidArgument("after_sequence", `after_sequence is ${after}; send 0, or the number of an entry`);
   if (after === 0) return first - 1;

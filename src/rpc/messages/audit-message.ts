@@ -7,13 +7,10 @@ import {
   AuditProofSchema,
   type ExportAuditResponse,
   ExportAuditResponseSchema,
-  type ExportAuditToBucketResponse,
-  ExportAuditToBucketResponseSchema,
 } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import type { LeafParts } from "../../domain/log/log-leaves.ts";
 import type { ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
-import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
 
 /** An entry as the API shows it. */
 export function toEntryMessage({
@@ -74,19 +71,6 @@ export function toExportMessage(message: ExportMessage): ExportAuditResponse {
 /** The line of an exported object: the message as JSON, as REST sends it. */
 export function toExportLine(message: ExportMessage): string {
   return `${JSON.stringify(toJson(ExportAuditResponseSchema, toExportMessage(message), { alwaysEmitImplicit: true }))}\n`;
-}
-
-/** A message of an export into a bucket. */
-export function toBucketExportMessage(message: ExportProgress | AuditExport): ExportAuditToBucketResponse {
-  if (message.kind === "progress")
-    return create(ExportAuditToBucketResponseSchema, { content: { case: "progress", value: toProgress(message) } });
-  const { bucket, key, url, urlExpireTime, expireTime, sizeBytes } = message;
-  const value = {
-    ...{ bucket, key, url, sizeBytes: BigInt(sizeBytes), end: toEnd(message) },
-    urlExpireTime: timestampFromDate(urlExpireTime),
-    expireTime: timestampFromDate(expireTime),
-  };
-  return create(ExportAuditToBucketResponseSchema, { content: { case: "export", value } });
 }
 
 function toProgress({ sequence, count }: ExportProgress) {

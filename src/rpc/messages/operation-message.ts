@@ -1,6 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { ExportProgressSchema } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import {
+  type AuditExport,
+  AuditExportSchema,
   CopiedFileSchema,
   CopyProgressSchema,
   type OperationMetadata,
@@ -11,17 +14,27 @@ import {
   PurgeCountsSchema,
   type Operation as WireOperation,
 } from "../../../gen/sluice/v1/job_service_pb.ts";
-import type { Operation, OperationError, OperationKind, OperationProgresses } from "../../domain/jobs/operation.ts";
+import type {
+  ExportedObject,
+  Operation,
+  OperationError,
+  OperationKind,
+  OperationProgresses,
+} from "../../domain/jobs/operation.ts";
+import type { ShownOperation, SignedDownload } from "../../queries/operations/show-operation.ts";
 import { ERROR_STATUS } from "../calls/errors.ts";
 
 /** The method that starts operations of a kind. */
-const METHODS = { purge: "StartPurge", copy: "StartCopy" } as const satisfies Record<OperationKind, string>;
+const METHODS = { purge: "StartPurge", copy: "StartCopy", auditExport: "StartAuditExport" } as const satisfies Record<
+  OperationKind,
+  string
+>;
 
 /** google.rpc.Code.CANCELLED */
 const CANCELLED = 1;
 
 /** An operation on the wire. */
-export function toOperationMessage(operation: Operation): WireOperation {
+export function toOperationMessage(operation: ShownOperation): WireOperation {
   const { operationId, namespace, endTime, error } = operation;
   return create(OperationSchema, {
     name: `namespaces/${namespace}/operations/${operationId}`,
@@ -50,16 +63,42 @@ function toMetadata(operation: Operation) {
 }
 
 function toProgress({ kind, progress }: Operation): OperationMetadata["progress"] {
-  if (kind === "purge") return { case: kind, value: toPurgeCounts(progress) };
-  const [copiedBytes, sizeBytes] = [BigInt(progress.copiedBytes), BigInt(progress.sizeBytes)];
-  return { case: kind, value: create(CopyProgressSchema, { copiedBytes, sizeBytes }) };
+  switch (kind) {
+    case "purge":
+      return { case: kind, value: toPurgeCounts(progress) };
+    case "copy": {
+      const [copiedBytes, sizeBytes] = [BigInt(progress.copiedBytes), BigInt(progress.sizeBytes)];
+      return { case: kind, value: create(CopyProgressSchema, { copiedBytes, sizeBytes }) };
+    }
+    case "auditExport": {
+      const [sequence, count] = [BigInt(progress.sequence), BigInt(progress.count)];
+      return { case: kind, value: create(ExportProgressSchema, { sequence, count }) };
+    }
+  }
 }
 
-function toResponse({ kind, response }: Operation): OperationResponse["response"] {
+function toResponse({ kind, response, download }: ShownOperation): OperationResponse["response"] {
   if (response === undefined) return { case: undefined };
-  if (kind === "purge") return { case: kind, value: toPurgeCounts(response) };
-  const { fileId, path, generation } = response;
-  return { case: kind, value: create(CopiedFileSchema, { fileId, path, generation: BigInt(generation) }) };
+  switch (kind) {
+    case "purge":
+      return { case: kind, value: toPurgeCounts(response) };
+    case "copy": {
+      const { fileId, path, generation } = response;
+      return { case: kind, value: create(CopiedFileSchema, { fileId, path, generation: BigInt(generation) }) };
+    }
+    case "auditExport":
+      return { case: kind, value: toAuditExport(response, download) };
+  }
+}
+
+function toAuditExport(exported: ExportedObject, download: SignedDownload | undefined): AuditExport {
+  const { bucket, key, sizeBytes, count, lastSequence, expireTimeMs } = exported;
+  return create(AuditExportSchema, {
+    ...{ bucket, key },
+    ...{ sizeBytes: BigInt(sizeBytes), count: BigInt(count), lastSequence: BigInt(lastSequence) },
+    expireTime: timestampFromMs(expireTimeMs),
+    ...(download !== undefined && { url: download.url, urlExpireTime: timestampFromDate(download.expireTime) }),
+  });
 }
 
 function toErrorFields({ code, reason, message }: OperationError) {

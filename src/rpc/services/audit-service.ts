@@ -6,12 +6,11 @@ import {
   ListAuditEntriesResponseSchema,
 } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
-import type { ExportAuditRequest, ExportMessage, ExportProgress } from "../../queries/audit/export-audit.ts";
-import type { AuditExport } from "../../queries/audit/export-audit-to-bucket.ts";
+import type { ExportAuditRequest, ExportMessage } from "../../queries/audit/export-audit.ts";
 import type { GetInclusionProofRequest, InclusionProof } from "../../queries/audit/get-inclusion-proof.ts";
 import type { ListAuditEntriesRequest } from "../../queries/audit/list-audit-entries.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
-import { toBucketExportMessage, toEntryMessage, toExportMessage, toProofMessage } from "../messages/audit-message.ts";
+import { toEntryMessage, toExportMessage, toProofMessage } from "../messages/audit-message.ts";
 import { fromInt64 } from "../messages/int64.ts";
 
 /** The functions that AuditService calls. */
@@ -22,7 +21,6 @@ export interface AuditFunctions {
   ): Promise<{ entries: JournalEntry[]; nextPageToken: string }>;
   getInclusionProof(request: GetInclusionProofRequest, options: CallOptions): Promise<InclusionProof>;
   exportAudit(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportMessage>;
-  exportAuditToBucket(request: ExportAuditRequest, options: CallOptions): AsyncIterable<ExportProgress | AuditExport>;
 }
 
 /** AuditService for Connect: protobuf in, protobuf out. */
@@ -37,18 +35,10 @@ export function createAuditService(functions: AuditFunctions): ServiceImpl<typeo
       const { tlogProof, leaf } = await functions.getInclusionProof({ namespace, entry }, toCallOptions(context));
       return create(GetInclusionProofResponseSchema, { tlogProof, proof: toProofMessage(leaf) });
     },
-    async *exportAudit(request, context) {
-      for await (const message of functions.exportAudit(fromExportRequest(request), toCallOptions(context)))
+    async *exportAudit({ namespace, filter, afterSequence }, context) {
+      const request = { namespace, filter, afterSequence: fromInt64(afterSequence, "after_sequence") };
+      for await (const message of functions.exportAudit(request, toCallOptions(context)))
         yield toExportMessage(message);
     },
-    async *exportAuditToBucket(request, context) {
-      for await (const message of functions.exportAuditToBucket(fromExportRequest(request), toCallOptions(context)))
-        yield toBucketExportMessage(message);
-    },
   };
-}
-
-function fromExportRequest(request: { namespace: string; filter: string; afterSequence: bigint }): ExportAuditRequest {
-  const { namespace, filter, afterSequence } = request;
-  return { namespace, filter, afterSequence: fromInt64(afterSequence, "after_sequence") };
 }

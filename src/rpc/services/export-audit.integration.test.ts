@@ -9,13 +9,15 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type AuditEntry, AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
+import type { Operation } from "../../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService, Role } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { runCli, type ServerCommands } from "../../cli/program.ts";
-import { createSluiceClient } from "../../client/client.ts";
+import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { authenticateCallers } from "../../testing/rigs/authenticate-callers.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
 import { callRest } from "../../testing/rigs/rest-client.ts";
 import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { createS3Subject } from "../../testing/rigs/s3-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
@@ -130,29 +132,93 @@ describe("ExportAudit", function () {
     expect(toLines(next.body).slice(0, -1)).to.deep.equal(lines.slice(10, -1));
   });
 
-  it("writes an object that holds the same lines, and gives its URL", async () => {
-    const client = createSluiceClient({ url: service.url, token: "audrey" });
-    const made = await client.exportAuditToBucket({ filter: CHANGES });
-    client.close();
-    expect(made.bucket).to.equal(service.endpoint.bucket);
-    expect(made.key).to.match(/^exports\/audit\/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f-]{36}\.ndjson\.gz$/);
-    expect(Number(made.expireTime?.seconds) - Date.now() / 1000).to.be.closeTo(7 * 86_400, 60);
-    const answer = await fetch(made.url);
-    expect(answer.status).to.equal(200);
-    const bytes = Buffer.from(await answer.arrayBuffer());
-    expect(bytes.length).to.equal(Number(made.sizeBytes));
-    const { body } = await rest("audrey", `auditEntries:export?filter=${encodeURIComponent(CHANGES)}`);
-    const lines = toLines(gunzipSync(bytes).toString());
-    expect(lines.slice(0, -1)).to.deep.equal(toLines(body).slice(0, -1));
-    expect(lines.at(-1)?.end).to.deep.equal({ count: String(FILES), lastSequence: String(made.end?.lastSequence) });
-  });
+  describe("into the bucket, as an operation", () => {
+    let storage: ReturnType<typeof createS3Subject>;
+    before(() => {
+      storage = createS3Subject(service.endpoint);
+    });
+    after(() => storage?.close());
+    const client = (name: string) => createSluiceClient({ url: service.url, token: name });
+    /** Starts an export, and waits for its end. */
+    const finish = async (name: string, which: { filter?: string; afterSequence?: bigint }) => {
+      const caller = client(name);
+      const { metadata } = await caller.startAuditExport(which);
+      const ended = await caller.waitOperation(metadata?.operationId ?? "");
+      caller.close();
+      return { id: metadata?.operationId ?? "", ended };
+    };
+    const toExported = ({ result }: Operation) => {
+      const response = result.case === "response" ? result.value.response : undefined;
+      if (response?.case !== "auditExport") throw new Error("the operation has made no export");
+      return response.value;
+    };
 
-  it("leaves no object when its caller goes away, or storage fails", async () => {
-    const fault = { kind: "status", status: 403, code: "AccessDenied" } as const;
-    service.s3.faults.add({ operation: "PutObject", times: 100, fault });
-    const answer = await rest("audrey", "auditEntries:exportToBucket", { method: "POST", json: { filter: CHANGES } });
-    service.s3.faults.clear();
-    expect(toLines(answer.body).at(-1)?.error).to.include({ reason: "STORAGE_UNAVAILABLE" });
+    it("makes an object that holds the same lines, and gives its URL", async () => {
+      const made = toExported((await finish("audrey", { filter: CHANGES })).ended);
+      expect(made.bucket).to.equal(service.endpoint.bucket);
+      expect(made.key).to.match(/^exports\/audit\/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f-]{36}\.ndjson\.gz$/);
+      expect(Number(made.expireTime?.seconds) - Date.now() / 1000).to.be.closeTo(7 * 86_400, 600);
+      const answer = await fetch(made.url);
+      expect(answer.status).to.equal(200);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      expect(bytes.length).to.equal(Number(made.sizeBytes));
+      const { body } = await rest("audrey", `auditEntries:export?filter=${encodeURIComponent(CHANGES)}`);
+      const lines = toLines(gunzipSync(bytes).toString());
+      expect(lines.slice(0, -1)).to.deep.equal(toLines(body).slice(0, -1));
+      expect(made.count).to.equal(BigInt(FILES));
+      expect(lines.at(-1)?.end).to.deep.equal({ count: String(FILES), lastSequence: String(made.lastSequence) });
+    });
+
+    it("gives the URL to those alone who may audit all of it at that moment", async () => {
+      const { id } = await finish("audrey", { filter: CHANGES });
+      const urlFor = async (name: string) => {
+        const caller = client(name);
+        const { url } = toExported(await caller.getOperation(id));
+        for await (const { result } of caller.allOperations())
+          if (result.case === "response" && result.value.response.case === "auditExport")
+            expect(result.value.response.value.url, "of a list").to.equal("");
+        caller.close();
+        return url;
+      };
+      expect(await urlFor("audrey")).to.not.equal("");
+      await grant({ audrey: [Role.READER], other: [Role.ADMIN] });
+      expect([await urlFor("audrey"), await urlFor("other")]).to.deep.equal(["", ""]);
+      await grant({ other: [Role.ADMIN, Role.AUDITOR] });
+      expect(await urlFor("other")).to.not.equal("");
+      await grant();
+    });
+
+    it("is for auditors alone, says what is wrong with a request, and leaves nothing of what failed", async () => {
+      const start = async (name: string, which: Parameters<SluiceClient["startAuditExport"]>[0] = {}) => {
+        const caller = client(name);
+        return await catchError(() => caller.startAuditExport(which)).finally(() => caller.close());
+      };
+      expect(await start("owner")).to.include({ reason: "PERMISSION_DENIED" });
+      expect(await start("stranger")).to.include({ reason: "NAMESPACE_NOT_FOUND" });
+      expect(await start("audrey", { filter: "owner" })).to.include({ reason: "FILTER_INVALID" });
+      const { ended } = await finish("audrey", { afterSequence: 1_000_000n });
+      expect(ended.result.value).to.include({ reason: "EVENTS_RESET" });
+    });
+
+    it("ends when its starter loses the role, or cancels it, and leaves no multipart upload", async () => {
+      for (const end of ["role", "cancel"] as const) {
+        const { promise: released, resolve: release } = Promise.withResolvers<void>();
+        service.s3.faults.add({ operation: "CreateMultipartUpload", fault: { kind: "hold", released } });
+        const caller = client("audrey");
+        const { metadata } = await caller.startAuditExport();
+        const id = metadata?.operationId ?? "";
+        await until("the first step is under way", () => service.s3.faults.pending === 0);
+        if (end === "role") await grant({ audrey: [Role.READER] });
+        else await caller.cancelOperation(id);
+        release();
+        const { result } = await caller.waitOperation(id);
+        expect(result.value, end).to.include({ reason: end === "role" ? "PERMISSION_DENIED" : "CANCELLED" });
+        await grant();
+        caller.close();
+        const { multiparts } = await storage.store.listMultiparts("bucket", { keyPrefix: "", pageMax: 10 });
+        expect(multiparts, end).to.deep.equal([]);
+      }
+    });
   });
 
   describe("sluice audit export", () => {
@@ -180,11 +246,24 @@ describe("ExportAudit", function () {
       expect(toLines(await readFile(file, "utf8")).slice(0, -1)).to.deep.equal(toLines(out).slice(10, -1));
     });
 
-    it("has the service write an object", async () => {
-      const { code, out } = await run("--to-bucket", "--json");
+    it("has the service write an object, and says how to go on without the command", async () => {
+      const { code, out, err } = await run("--to-bucket", "--json");
       expect(code).to.equal(0);
-      expect(JSON.parse(out)).to.include({ type: "export", bucket: "bucket", count: FILES });
+      const { metadata, response } = JSON.parse(out);
+      expect(response.auditExport).to.include({ bucket: "bucket", count: FILES });
+      expect(new Date(response.auditExport.expireTime).getTime()).to.be.above(Date.now());
+      const { operationId: id } = metadata;
+      expect(err).to.include(
+        `\`sluice operations wait ${id}\` waits for it, \`sluice operations cancel ${id}\` ends it`,
+      );
+      const shown = await run("--to-bucket");
+      expect(shown.out).to.match(
+        new RegExp(
+          ` StartAuditExport .* done +${FILES} entries up to \\d+ exported {2}acme:audrey\nbucket/exports/audit/.*\nhttp.*\n$`,
+        ),
+      );
       expect(await run("--to-bucket", "--out", "x")).to.include({ code: 2 });
+      expect(await run("--to-bucket", "--after", "1000000")).to.include({ code: 1 });
     });
   });
 

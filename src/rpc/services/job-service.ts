@@ -9,6 +9,7 @@ import {
   type JobService,
   ListJobsResponseSchema,
   ListOperationsResponseSchema,
+  StartAuditExportResponseSchema,
   StartCopyResponseSchema,
   StartPurgeResponseSchema,
   WaitOperationResponseSchema,
@@ -19,23 +20,30 @@ import type { StartPurgeRequest } from "../../commands/operations/start-operatio
 import type { JobRun, JobState } from "../../domain/jobs/job-leases.ts";
 import { JOBS, type JobKind, parseJobName } from "../../domain/jobs/known-jobs.ts";
 import type { Operation } from "../../domain/jobs/operation.ts";
+import type { ExportAuditRequest } from "../../queries/audit/export-audit.ts";
 import type { PageRequest } from "../../queries/file-page.ts";
 import type { OperationName } from "../../queries/operations/find-operation.ts";
+import type { ShownOperation } from "../../queries/operations/show-operation.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { fromCopyMessage } from "../messages/copy-message.ts";
 import { fromDuration } from "../messages/duration.ts";
+import { fromInt64 } from "../messages/int64.ts";
 import { toOperationMessage } from "../messages/operation-message.ts";
 
 /** The functions that JobService calls. */
 export interface JobFunctions {
   startPurge(request: StartPurgeRequest, options: CallOptions): Promise<Operation>;
   startCopy(request: CopyFileRequest, options: CallOptions): Promise<Operation>;
-  getOperation(request: OperationName, options: CallOptions): Promise<Operation>;
+  startAuditExport(request: ExportAuditRequest & { requestId: string }, options: CallOptions): Promise<Operation>;
+  getOperation(request: OperationName, options: CallOptions): Promise<ShownOperation>;
   listOperations(
     request: PageRequest & { namespace: string },
     options: CallOptions,
   ): Promise<{ operations: Operation[]; nextPageToken: string }>;
-  waitOperation(request: OperationName & { timeoutMs: number | undefined }, options: CallOptions): Promise<Operation>;
+  waitOperation(
+    request: OperationName & { timeoutMs: number | undefined },
+    options: CallOptions,
+  ): Promise<ShownOperation>;
   cancelOperation(request: OperationName, options: CallOptions): Promise<Operation>;
   listJobs(request: PageRequest, options: CallOptions): Promise<{ jobs: JobState[]; nextPageToken: string }>;
 }
@@ -55,6 +63,11 @@ export function createJobService(functions: JobFunctions): ServiceImpl<typeof Jo
     startCopy: async (request, context) => {
       const operation = await functions.startCopy(fromCopyMessage(request), toCallOptions(context));
       return create(StartCopyResponseSchema, { operation: toOperationMessage(operation) });
+    },
+    startAuditExport: async ({ requestId, namespace, filter, afterSequence: after }, context) => {
+      const request = { requestId, namespace, filter, afterSequence: fromInt64(after, "after_sequence") };
+      const operation = await functions.startAuditExport(request, toCallOptions(context));
+      return create(StartAuditExportResponseSchema, { operation: toOperationMessage(operation) });
     },
     getOperation: async ({ namespace, operationId }, context) => {
       const operation = await functions.getOperation({ namespace, operationId }, toCallOptions(context));

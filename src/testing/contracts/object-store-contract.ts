@@ -20,7 +20,6 @@ import { legalHoldContract } from "./legal-hold-contract.ts";
 import { oneShotPartsContract } from "./one-shot-parts-contract.ts";
 import { presignedPutsContract } from "./presigned-puts-contract.ts";
 import { multipartListingContract, versionsContract } from "./store-listings-contract.ts";
-import { streamedObjectsContract } from "./streamed-objects-contract.ts";
 
 const LAYOUTS = {
   "one aws-chunk a body": { form: "trailer", chunkBytes: 0, corkBytes: 65_536 },
@@ -71,7 +70,6 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     describe("versions", () => versionsContract(given));
     describe("legal holds", () => legalHoldContract(given));
     describe("copies", () => copiesContract(given));
-    describe("objects of a stream", () => streamedObjectsContract(given));
     describe("objects", () => objectsContract(given));
     describe("presigned downloads", () => presignContract(given));
     describe("presigned parts", () => presignedPutsContract(given));

@@ -74,6 +74,20 @@ export function restoreGenerationContract(subject: () => RepositorySubject): voi
     expect((await restore(path, 2, { ifGenerationMatch: 0 })).generation).to.equal(4);
   });
 
+  it("never calls a generation purged that is deleted and undeleted meanwhile", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    const undelete = () =>
+      subject().files.undelete("default", path, { identity: nextIdentity({ method: "UndeleteFile" }) });
+    for (let round = 0; round < 20; round++) {
+      // No file has this generation, so that each restoring has to say what is in its way.
+      const restoring = Array.from({ length: 6 }, () => restore(path, 1, { ifGenerationMatch: 99 }));
+      const changing = [remove(path), undelete(), remove(path), undelete(), remove(path), undelete()];
+      const [outcomes] = await Promise.all([Promise.allSettled(restoring), Promise.allSettled(changing)]);
+      for (const outcome of outcomes)
+        expect(outcome).to.have.nested.property("reason.reason").that.is.oneOf(["FILE_LIVE", "GENERATION_MISMATCH"]);
+    }
+  });
+
   it("restores none that lies in another region than is allowed, and answers again what it has restored", async () => {
     const { path } = await commitFile(subject(), nextPath());
     await commitFile(subject(), path);

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import { compareBytes } from "../../domain/access/path-scope.ts";
 import { combineCrc32 } from "../../domain/crc32.ts";
@@ -262,17 +261,6 @@ export class FakeObjectStore implements ObjectStore {
       const etag = toEtag(bytes);
       this.#find(target).parts.set(partNumber, { bytes, etag });
       return { etag, crc32: crc32(bytes) };
-    });
-  }
-
-  async writeStream(
-    { bucket, key, contentType }: { bucket: string; key: string; contentType: string },
-    bytes: Readable,
-  ): Promise<{ sizeBytes: number }> {
-    const whole = await buffer(bytes);
-    return await this.#work("writeStream", { key }, () => {
-      const { sizeBytes } = this.#putObject(bucket, key, { bytes: whole, contentType });
-      return { sizeBytes };
     });
   }
 

@@ -12,7 +12,6 @@ export type ObjectStoreOperation =
   | "listVersions"
   | "copyObject"
   | "copyPart"
-  | "writeStream"
   | "head"
   | "read"
   | "delete"

@@ -82,12 +82,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       log: [],
       privacy: [".", "files", "links", "uploads", "journal"],
       subscriptions: [".", "journal", "limits"],
-      jobs: [".", "files"],
+      jobs: [".", "access", "files"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
-    packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
+    packages: ["node:crypto", "node:stream", "node:timers", "node:util", "node:zlib", "uuid"],
     inner: {
       uploads: [],
       files: ["uploads"],
@@ -161,7 +161,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain", ...MEASURED],
     packages: [
       "@opentelemetry/semantic-conventions",
-      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/lib-storage", "@aws-sdk/s3-request-presigner"],
+      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
       ...["@smithy/core", "@smithy/node-http-handler"],
       ...[
         "@smithy/signature-v4",
