@@ -62,7 +62,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const { promise: created, resolve } = Promise.withResolvers<void>();
     const { stream, sessions, sent, ended } = open(bench, {
-      uploads: beforeFirst(bench.access.uploads, "beginWriter", () => created),
+      uploads: beforeFirst(bench.access.uploads, "create", () => created),
     });
     expect(stream.onMessage(start())).to.equal(false);
     expect(stream.isWaiting).to.equal(true);

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { beginMultipart, explainLost, isLost } from "../commands/uploads/multipart-upload.ts";
-import { beginPutAttempt } from "../commands/uploads/put-attempt.ts";
+import { createPutAttempts } from "../commands/uploads/put-attempt.ts";
 import type { PutAck } from "../commands/uploads/written-bytes.ts";
 import type { BodyAck } from "../domain/object-store.ts";
-import { isOneShotPart, partLengthOf } from "../domain/uploads/part-plan.ts";
+import { isOnePart, isOneShotPart, partLengthOf } from "../domain/uploads/part-plan.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
 import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 import type { Permit } from "./memory-budget.ts";
@@ -38,6 +38,7 @@ export class PartSender implements PartOwner {
   readonly upload: Upload;
   readonly events: TransferEvents;
   readonly recorder: PartRecorder;
+  readonly beginAttempt: () => Promise<string>;
   readonly #epoch: number;
   readonly #closed = new AbortController();
   /** Parts that were opened and that S3 has not acknowledged. */
@@ -61,6 +62,7 @@ export class PartSender implements PartOwner {
     this.events = events;
     this.recorder = new PartRecorder(access, writer);
     this.#epoch = writer.epoch;
+    this.beginAttempt = createPutAttempts(access, writer);
     this.#multipartId = writer.upload.multipartId;
   }
 
@@ -194,8 +196,6 @@ export class PartSender implements PartOwner {
     this.#parts.clear();
   }
 
-  beginAttempt = (): Promise<string> => beginPutAttempt(this.access, { upload: this.upload, epoch: this.#epoch });
-
   track(step: Promise<void>): void {
     const settled = step.catch((error) => this.fail(error)).finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
@@ -263,8 +263,7 @@ export class PartSender implements PartOwner {
   /** False for a file of at most one part, and for a first part that may turn out to be the whole file. */
   #isMultipart(partNumber: number): boolean {
     if (this.#multipartId !== undefined || partNumber > 1) return true;
-    const { partSizeBytes, sizeBytes } = this.upload;
-    return sizeBytes !== undefined && sizeBytes > partSizeBytes;
+    return this.upload.sizeBytes !== undefined && !isOnePart(this.upload);
   }
 
   /** What has to be awaited before a part of several can be opened, one thing at a time; undefined when nothing has to. */

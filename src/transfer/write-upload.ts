@@ -6,6 +6,7 @@ import { toActor } from "../domain/deed.ts";
 import { DomainError } from "../domain/errors.ts";
 import { requireResident } from "../domain/residency.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
+import { type GrantedWriter, toFirstWriter } from "../domain/uploads/upload-writers.ts";
 import { type BeginOptions, type SessionAccess, WriteSession } from "./write-session.ts";
 
 /** What the caller asks for: which upload its stream writes to, and which range of it. Without a lane it is the whole file. */
@@ -28,18 +29,8 @@ export async function beginWriteUpload(
   // The slot comes first: a caller that gets none must not have fenced the writer before.
   const slot = await access.sessions.admit(options.caller.principal);
   try {
-    const target =
-      "create" in request
-        ? (await createUpload(access, request.create, options)).upload
-        : { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
-    const namespace = requireResident(access, target.namespace);
-    const begun = await withDatabase(access, () =>
-      access.uploads.writers.beginWriter(target.namespace, target.uploadId, {
-        instance: access.instance,
-        expireAfterMs: access.limits.expireAfterMs,
-        lane: request.lane,
-      }),
-    );
+    const begun = await beginWriter(access, request, options);
+    const namespace = requireResident(access, begun.upload.namespace);
     assertWritable(begun.upload);
     const granted = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
@@ -56,6 +47,24 @@ export async function beginWriteUpload(
     access.sessions.release(slot);
     throw error;
   }
+}
+
+/** The stream that creates an upload, and writes all of it, is its first writer by that: one statement in place of two or three. */
+async function beginWriter(access: WriteAccess, request: WriteRequest, options: BeginOptions): Promise<GrantedWriter> {
+  const { instance, limits } = access;
+  const { lane } = request;
+  let target: { namespace: string; uploadId: string };
+  if ("create" in request) {
+    const firstWriter = lane === undefined ? { instance } : undefined;
+    const { upload, created } = await createUpload(access, request.create, { caller: options.caller, firstWriter });
+    if (created && firstWriter !== undefined) return toFirstWriter(upload);
+    target = upload;
+  } else target = { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
+  requireResident(access, target.namespace);
+  const { expireAfterMs } = limits;
+  return await withDatabase(access, () =>
+    access.uploads.writers.beginWriter(target.namespace, target.uploadId, { instance, expireAfterMs, lane }),
+  );
 }
 
 function assertWritable(upload: Upload): void {

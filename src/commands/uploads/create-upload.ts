@@ -10,6 +10,7 @@ import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { requireResident } from "../../domain/residency.ts";
 import { choosePartSize } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
@@ -32,15 +33,15 @@ export interface CreateAccess {
 }
 
 /**
- * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
- * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
+ * Opens an upload, with its first writer where one is named, or returns the one that the same request id opened before (`created`
+ * false). Errors: `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `RESIDENCY_VIOLATION`, `resource_exhausted / OVERLOADED` while too many uploads are unfinished. Of a caller with an upload
  * token also `permission_denied` for a precondition, `failed_precondition / UPLOAD_TOKEN_USED_UP` and `unauthenticated / TOKEN_EXPIRED`.
  */
 export async function createUpload(
   access: UploadAccess<"catalogue"> & CreateAccess,
   request: CreateUploadRequest,
-  options: { caller: Caller },
+  options: { caller: Caller; firstWriter?: NewUpload["firstWriter"] },
 ): Promise<{ upload: Upload; created: boolean }> {
   const namespace = requireResident(access, request.namespace);
   const path = parseNewFilePath(request.path);
@@ -50,9 +51,7 @@ export async function createUpload(
   assertTokenSize(request.sizeBytes, uploadToken);
   const description = parseFileDescription(request);
   assertSha256(request.sha256);
-  if (request.ifGenerationMatch !== undefined && request.ifGenerationMatch < 0) {
-    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
-  }
+  assertGeneration(request.ifGenerationMatch);
   const ifGenerationMatch = toPrecondition(options.caller, request.ifGenerationMatch);
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
@@ -102,6 +101,7 @@ export async function createUpload(
       s3Key: toObjectKey(namespace, uploadId),
       expireAfterMs: access.limits.expireAfterMs,
       expireCapMs: access.limits.expireCapMs,
+      firstWriter: options.firstWriter,
       uploadToken,
     },
     identity,
@@ -134,6 +134,12 @@ function assertSize(
       field,
       details: { size_bytes: sizeBytes, size_bytes_max: namespace.fileSizeMaxBytes },
     });
+  }
+}
+
+function assertGeneration(ifGenerationMatch: number | undefined): void {
+  if (ifGenerationMatch !== undefined && ifGenerationMatch < 0) {
+    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
   }
 }
 

@@ -1,15 +1,15 @@
-import type { Upload } from "../../domain/uploads/upload.ts";
+import type { GrantedWriter } from "../../domain/uploads/upload-writers.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
- * A fresh key of the upload, which its row owns from here on: an object under this key is deleted with the upload, or after
+ * Makes fresh keys of a writer's upload, which its row owns from here on: an object under such a key is deleted with the upload, or after
  * its commit, unless the object became the file.
  */
-export async function beginPutAttempt(
+export function createPutAttempts(
   access: UploadAccess<"writers">,
-  writer: { upload: Upload; epoch: number },
-): Promise<string> {
-  const { upload, epoch } = writer;
-  const step = () => access.uploads.writers.beginPutAttempt(upload.uploadId, epoch);
-  return `${upload.s3Key}.${await withDatabase(access, step)}`;
+  { upload: { uploadId, s3Key }, epoch, countedAttempts = 0 }: GrantedWriter,
+): () => Promise<string> {
+  let counted = countedAttempts;
+  const count = () => withDatabase(access, () => access.uploads.writers.beginPutAttempt(uploadId, epoch));
+  return async () => `${s3Key}.${counted > 0 ? counted-- : await count()}`;
 }

@@ -54,6 +54,11 @@ export function choosePartSize(
 /** The fields of an upload that decide its parts. */
 type PlannedUpload = { sizeBytes: number | undefined; sizeMaxBytes?: number | undefined; partSizeBytes: number };
 
+/** Whether the whole file is known to be one part, which needs no multipart upload. */
+export function isOnePart({ sizeBytes, partSizeBytes }: PlannedUpload): boolean {
+  return sizeBytes !== undefined && sizeBytes <= partSizeBytes;
+}
+
 /**
  * Length of a part in bytes: a whole part where no size says that it is the last one. Zero or less: the part lies beyond
  * the file.

@@ -3,7 +3,7 @@ import type { CommandIdentity } from "../command-identity.ts";
 import type { Actor } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
-import type { PresignedPart } from "./upload-writers.ts";
+import type { PresignedPart, WriterOptions } from "./upload-writers.ts";
 
 /** An upload to be created; the database decides everything that is not here. */
 export interface NewUpload
@@ -33,6 +33,11 @@ export interface NewUpload
   /** Life after the last write, and the longest life of all, in milliseconds. */
   expireAfterMs: number;
   expireCapMs: number;
+  /**
+   * The process of the stream that creates it to write the whole file: the upload then has its first writer (`toFirstWriter`). Left out
+   * of uploads that are created for later.
+   */
+  firstWriter?: Pick<WriterOptions, "instance"> | undefined;
   /** The upload token that creates it: this is one of the token's uploads. */
   uploadToken: Pick<UploadToken, "tokenId" | "uploadsMax" | "expireTime"> | undefined;
 }
@@ -69,7 +74,8 @@ export interface UploadCatalogue {
    * there is none) is more than the quotas leave, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for
    * other content. An upload token creates at most its `uploadsMax` (`failed_precondition / UPLOAD_TOKEN_USED_UP`), however
    * many calls come at once, and none from its `expireTime` on, by the database's clock (`unauthenticated / TOKEN_EXPIRED`). A
-   * refused request is not remembered, and is no use of a token.
+   * refused request is not remembered, and is no use of a token. A first writer is what `beginWriter` would have made, and where the
+   * whole file is one part (`isOnePart`) its first PutObject attempt is counted as `beginPutAttempt` would.
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 

@@ -1,6 +1,6 @@
 import type { DomainError } from "../errors.ts";
 import type { ByteRange, DurablePart, Upload } from "./upload.ts";
-import type { WriterRange } from "./writer-range.ts";
+import { WHOLE_FILE, type WriterRange } from "./writer-range.ts";
 
 /** How a writer begins. */
 export interface WriterOptions {
@@ -23,8 +23,15 @@ export interface GrantedWriter {
   parts: DurablePart[];
   /** Presigned parts of the range whose bytes S3 may have, and whose claims the writer has taken over; ascending by number. */
   outstanding: PresignedPart[];
+  /** How many PutObject attempts are counted that this writer has not made yet. */
+  countedAttempts?: number;
   /** Why the upload takes no further bytes today: `resource_exhausted / QUOTA_BYTES_PER_DAY`. Durable ones can be finished. */
   refusal?: DomainError | undefined;
+}
+
+/** The writer that an upload was created with. */
+export function toFirstWriter(upload: Upload): GrantedWriter {
+  return { upload, epoch: 1, range: WHOLE_FILE, parts: [], outstanding: [], countedAttempts: upload.putAttempt };
 }
 
 /** A part that was claimed for a presigned URL; the database does not know yet whether S3 has its bytes. */

@@ -7,6 +7,7 @@ import {
   uploadTokenExpired,
   uploadTokenUsedUp,
 } from "../../domain/repository-refusals.ts";
+import { isOnePart } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
@@ -61,7 +62,7 @@ const roomOfSpace = quotaRoom({ namespace: sql.fragment`space.name`, principal: 
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
-  const { uploadToken } = input;
+  const { uploadToken, firstWriter } = input;
   const tokenId = uploadToken?.tokenId ?? null;
   const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
@@ -89,7 +90,7 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
     INSERT INTO upload AS u (
       upload_id, namespace, path, principal, copied_path, upload_token_id, size_bytes, size_max_bytes, part_size_bytes,
       content_type, metadata, labels, data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key,
-      expire_time, expire_cap_time
+      expire_time, expire_cap_time, epoch, put_attempt
     )
     SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal},
       ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
@@ -97,9 +98,13 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
       ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key},
-      now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
+      now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)},
+      ${firstWriter === undefined ? 0 : 1}::integer, ${firstWriter !== undefined && isOnePart(input) ? 1 : 0}::integer
     FROM requested
     RETURNING ${uploadColumns}
+    ), begun AS (
+      INSERT INTO writer (upload_id, epoch, range_start, range_end, instance)
+      SELECT c.upload_id, c.epoch, 0, NULL, ${firstWriter?.instance ?? null}::text FROM changed c WHERE c.epoch > 0
     ), ${enterDeed(toDeed(identity), CHANGED_UPLOADS)}
     SELECT * FROM changed`;
   try {

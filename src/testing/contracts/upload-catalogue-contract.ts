@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { toActor } from "../../domain/deed.ts";
+import { toFirstWriter } from "../../domain/uploads/upload-writers.ts";
 import {
   commitFile,
   createOpen,
@@ -37,6 +38,38 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
     expect(upload.expireTime.getTime() - upload.createTime.getTime()).to.equal(expireAfterMs);
     const found = await subject().uploads.catalogue.get("default", input.uploadId);
     expect(found).to.deep.equal({ upload, parts: [], receivedBytes: 0, outstanding: [] });
+  });
+
+  it("creates an upload with its first writer, who holds the whole file until another one begins", async () => {
+    const { catalogue, writers } = subject().uploads;
+    const input = newUpload({ sizeBytes: 10, partSizeBytes: 10, firstWriter: { instance: "a-process" } });
+    const { upload } = await catalogue.create(input, nextIdentity());
+    const { epoch, countedAttempts } = toFirstWriter(upload);
+    expect(upload).to.deep.include({ epoch: 1, putAttempt: 1 });
+    expect(countedAttempts).to.equal(1);
+    await writers.heartbeat(upload.uploadId, epoch, { receivedBytes: 7, expireAfterMs: input.expireAfterMs });
+    expect((await catalogue.get("default", upload.uploadId)).receivedBytes).to.equal(7);
+    expect(await writers.beginPutAttempt(upload.uploadId, epoch)).to.equal(2);
+    const next = await writers.beginWriter("default", upload.uploadId, { instance: "b", expireAfterMs: 1000 });
+    expect(next.epoch).to.equal(2);
+    await expectRefusal(writers.beginPutAttempt(upload.uploadId, epoch), "WRITER_FENCED");
+  });
+
+  it("counts no PutObject ahead of an upload that may have several parts", async () => {
+    for (const sizeBytes of [11, undefined]) {
+      const input = newUpload({ sizeBytes, partSizeBytes: 10, firstWriter: { instance: "a-process" } });
+      const { upload } = await subject().uploads.catalogue.create(input, nextIdentity());
+      expect(upload).to.deep.include({ epoch: 1, putAttempt: 0 });
+    }
+  });
+
+  it("gives a repeated request no writer", async () => {
+    const [identity, firstWriter] = [nextIdentity(), { instance: "a-process" }];
+    const { upload } = await subject().uploads.catalogue.create(newUpload({ firstWriter }), identity);
+    expect(await subject().uploads.catalogue.create(newUpload({ firstWriter }), identity)).to.deep.equal({
+      upload,
+      created: false,
+    });
   });
 
   it("answers a repeated request with the upload created before", async () => {

@@ -7,6 +7,7 @@ import {
   uploadTokenUsedUp,
 } from "../../../domain/repository-refusals.ts";
 import { toDurableState } from "../../../domain/uploads/durable-state.ts";
+import { isOnePart } from "../../../domain/uploads/part-plan.ts";
 import { totalBytes, type Upload } from "../../../domain/uploads/upload.ts";
 import type {
   NewUpload,
@@ -14,7 +15,7 @@ import type {
   UploadRecord,
   UploadStatus,
 } from "../../../domain/uploads/upload-catalogue.ts";
-import { partsWithin } from "../../../domain/uploads/writer-range.ts";
+import { partsWithin, WHOLE_FILE } from "../../../domain/uploads/writer-range.ts";
 import { toOutstanding } from "./fake-upload-writers.ts";
 import { isCommitting, type StoredUpload, type StoredUploads, toDurable } from "./stored-uploads.ts";
 
@@ -34,7 +35,7 @@ export class FakeUploadCatalogue implements UploadCatalogue {
     const wanted = input.ifGenerationMatch;
     if (wanted !== undefined && wanted !== current) throw generationMismatch(input.path, wanted, current);
     if (!this.#stored.namespaces.has(input.namespace)) throw namespaceNotFound(input.namespace);
-    const { expireAfterMs, expireCapMs, uploadToken, ...declared } = structuredClone(input);
+    const { expireAfterMs, expireCapMs, uploadToken, firstWriter, ...declared } = structuredClone(input);
     const now = this.#stored.now();
     if (uploadToken !== undefined) this.#countUse(uploadToken, now);
     const stored: StoredUpload = {
@@ -42,8 +43,8 @@ export class FakeUploadCatalogue implements UploadCatalogue {
         ...declared,
         state: "open",
         multipartId: undefined,
-        putAttempt: 0,
-        epoch: 0,
+        putAttempt: firstWriter !== undefined && isOnePart(input) ? 1 : 0,
+        epoch: firstWriter === undefined ? 0 : 1,
         crc32: undefined,
         object: undefined,
         file: undefined,
@@ -53,7 +54,7 @@ export class FakeUploadCatalogue implements UploadCatalogue {
       },
       fileId: undefined,
       parts: new Map(),
-      writers: new Map(),
+      writers: new Map(firstWriter === undefined ? [] : [[1, { range: WHOLE_FILE, receivedBytes: 0 }]]),
       expireCapMs: now + expireCapMs,
       urlExpireMs: undefined,
       stateMs: now,
