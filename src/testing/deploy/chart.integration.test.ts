@@ -1,9 +1,20 @@
+import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect } from "chai";
 import { parse } from "yaml";
 import { toEnvironment } from "../../aws/settings/environment.ts";
 import { ENVIRONMENT } from "../../config/config-environment.ts";
 import { findUnknownVariables } from "../../config/config-names.ts";
+import { findFreePort } from "../../devstack/tcp-port.ts";
+import { startDevS3 } from "../rigs/dev-s3.ts";
+import { createEmptyDatabase } from "../rigs/postgres.ts";
+import { startServiceProcess } from "../rigs/service-process.ts";
 import { testedBlock } from "../structure/pages.ts";
 import { BUCKET_CONFIGURATION, SITE } from "./bucket-stack.ts";
 import { GOLDEN_VALUES, OWN_VALUES, toGoldenFile } from "./chart-values.ts";
@@ -12,6 +23,8 @@ import { type KubernetesJudge, openKubernetesJudge } from "./kubernetes-judge.ts
 import { findManifest, readManifests } from "./manifests.ts";
 import { runDeployed } from "./run-deployed.ts";
 
+/** The top of the repository, as the image has it under /sluice/. */
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The oldest version that Chart.yaml allows, and the newest that the schemas know. */
 const KUBERNETES_VERSIONS = ["1.30.0", "1.37.0"];
 /** What the chart sets itself, so that no value may. */
@@ -103,6 +116,42 @@ describe("deploy/helm", function () {
     if (run === undefined) return this.skip();
     expect(run.exitCode).to.equal(0);
     expect(run.logins).to.be.above(0);
+  });
+
+  it("migrates and serves with the password of a Secret, which its URLs do not hold", async () => {
+    const [job, deployment] = ["Job", "Deployment"].map((kind) => containerOf(goldenOf("everything"), kind));
+    for (const container of [job, deployment]) expect(container?.env?.map(({ name }) => name)).to.include("PGPASSWORD");
+    const [database, s3] = [await createEmptyDatabase(), await startDevS3()];
+    try {
+      const url = new URL(database.url);
+      const secret = { PGPASSWORD: url.password };
+      url.password = "";
+      await promisify(execFile)(process.execPath, [join(ROOT, "src/cli/main.ts"), job?.args[0] as string], {
+        env: { PATH: process.env.PATH, SLUICE_DATABASE_URL: url.href, ...secret },
+      });
+      const port = await findFreePort();
+      const running = await startServiceProcess(s3.endpoint, { databaseUrl: url.href, port, settings: secret });
+      expect(await running.stop()).to.equal(0);
+    } finally {
+      await s3.stop();
+      await database.drop();
+    }
+  });
+
+  it("gives Flyway the migrations, and the authorities that Java does not know", async () => {
+    const { initContainers } = findManifest(goldenOf("everything"), "Job").spec.template.spec;
+    const [command] = initContainers[0].args as [string];
+    const folder = await mkdtemp(join(tmpdir(), "sluice-flyway-files-"));
+    try {
+      const here = command.replaceAll("/sluice/", ROOT).replaceAll("/flyway/", `${folder}/`);
+      await promisify(execFile)("sh", ["-c", here]);
+      const migrations = (await readdir(join(ROOT, "migrations"))).filter((name) => name.endsWith(".sql"));
+      expect(await readdir(folder)).to.have.members([...migrations, "rds.pem"]);
+      const [first] = (await readFile(join(folder, "rds.pem"), "utf8")).split(/(?<=-----END CERTIFICATE-----)/);
+      expect(new X509Certificate(first as string).subject).to.include("O=Amazon");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   describe("beside the schemas of Kubernetes", () => {

@@ -76,6 +76,16 @@ describe("deploy/ecs", function () {
     expect((container.StopTimeout ?? 0) * 1000).to.be.at.least(drainMs + 5000);
   });
 
+  it("lets another security group reach the database where one is named", async () => {
+    expect((await renderBoth()).base.resources).not.to.have.property("DatabaseClients");
+    const { base } = await renderBoth({ parameters: { ClientGroup: "sg-0123456789abcdef0" } });
+    expect(base.resources.DatabaseClients?.Properties).to.include({
+      GroupId: "DatabaseGroup",
+      SourceSecurityGroupId: "sg-0123456789abcdef0",
+      FromPort: 5432,
+    });
+  });
+
   it("starts a service from the rendered tasks that becomes ready, by a token of RDS for the role that the migration made", async function () {
     const run = await runDeployed({
       region: SITE.region,
