@@ -18,6 +18,9 @@ The environment of the service, as YAML: what the values say, what the chart its
 {{- if .Values.databaseCa.secret }}
 {{- $_ := set $decided "SLUICE_DATABASE_CA" (include "sluice.databaseCaPath" .) }}
 {{- end }}
+{{- if .Values.extraCa.configMap }}
+{{- $_ := set $decided "NODE_EXTRA_CA_CERTS" (printf "/etc/sluice/extra/%s" .Values.extraCa.key) }}
+{{- end }}
 {{- $otherwise := dict
   "AWS_REGION" .Values.environment.SLUICE_S3_REGION
   "SLUICE_TRUSTED_PROXIES" (ternary "1" "0" (eq .Values.loadBalancer.kind "alb"))
@@ -25,10 +28,6 @@ The environment of the service, as YAML: what the values say, what the chart its
 {{- range $name, $value := merge $decided .Values.environment $otherwise }}
 {{- printf "%s: %s\n" $name ($value | quote) }}
 {{- end }}
-{{- end }}
-
-{{- define "sluice.databaseCaPath" -}}
-/etc/sluice/database/{{ .Values.databaseCa.key }}
 {{- end }}
 
 {{/*

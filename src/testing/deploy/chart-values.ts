@@ -47,6 +47,7 @@ export const GOLDEN_VALUES = {
       loadBalancer: { kind: "nlb", scheme: "internal" },
       tls: { secret: "sluice-tls" },
       databaseCa: { secret: "sluice-database-ca" },
+      extraCa: { configMap: "kube-root-ca.crt" },
       networkPolicy: { callers: [{ ipBlock: { cidr: "10.0.0.0/16" } }] },
       prometheus: { serviceMonitor: true },
       migration: { engine: "flyway" },
