@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { parse } from "yaml";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { toEnvironment } from "../../aws/settings/environment.ts";
 import { ENVIRONMENT } from "../../config/config-environment.ts";
 import { findUnknownVariables } from "../../config/config-names.ts";
@@ -15,6 +18,7 @@ import { findFreePort } from "../../devstack/tcp-port.ts";
 import { startDevS3 } from "../rigs/dev-s3.ts";
 import { createEmptyDatabase } from "../rigs/postgres.ts";
 import { startServiceProcess } from "../rigs/service-process.ts";
+import { until } from "../rigs/until.ts";
 import { testedBlock } from "../structure/pages.ts";
 import { BUCKET_CONFIGURATION, SITE } from "./bucket-stack.ts";
 import { GOLDEN_VALUES, OWN_VALUES, toGoldenFile } from "./chart-values.ts";
@@ -39,6 +43,9 @@ type Labels = Readonly<Record<string, string>>;
 interface Container {
   args: string[];
   env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string } } }[];
+  startupProbe: { httpGet: { path: string } };
+  livenessProbe: { httpGet: { path: string } };
+  readinessProbe: object;
   lifecycle: { preStop: { sleep: { seconds: number } } };
 }
 
@@ -96,7 +103,7 @@ describe("deploy/helm", function () {
     }
   });
 
-  it("starts a service as rendered that becomes ready, by a token of RDS for the role that the migration made", async function () {
+  it("starts a service as rendered that its probes find well, by a token of RDS for the role that the migration made", async function () {
     const text = goldenOf("defaults");
     const secrets = containerOf(text, "Deployment").env?.map(({ name }) => name);
     expect(secrets).to.deep.equal(["SLUICE_TOKEN_KEYS"]);
@@ -111,6 +118,16 @@ describe("deploy/helm", function () {
           // The image sets the first.
           environment: { NODE_ENV: "production", ...data, SLUICE_DATABASE_URL: url.href },
         };
+      },
+      probe: async (url) => {
+        const { startupProbe, livenessProbe, readinessProbe } = containerOf(text, "Deployment");
+        for (const { httpGet } of [startupProbe, livenessProbe]) {
+          expect((await fetch(`${url}${httpGet.path}`)).status, httpGet.path).to.equal(200);
+        }
+        expect(readinessProbe).to.have.property("grpc");
+        const health = createClient(Health, createGrpcTransport({ baseUrl: url }));
+        // Whoever asks meets one worker or another, and they become ready one after another.
+        await until("the pod is ready", async () => (await health.check({})).status === Status.SERVING);
       },
     });
     if (run === undefined) return this.skip();

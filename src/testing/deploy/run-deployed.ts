@@ -22,6 +22,8 @@ interface Site {
   region: string;
   /** Renders the deployment for a database at 127.0.0.1. */
   renderFor(databasePort: number): Promise<Deployment>;
+  /** Is given the URL of the service once it is ready. */
+  probe?(url: string): Promise<void>;
 }
 
 /**
@@ -59,6 +61,12 @@ export async function runDeployed(site: Site): Promise<{ exitCode: number | null
     };
     const endpoint = { ...s3.endpoint, bucket: "my-files" };
     const running = await startServiceProcess(endpoint, { databaseUrl, port, settings: { ...settings, ...here } });
+    try {
+      await site.probe?.(running.url);
+    } catch (error) {
+      await running.kill();
+      throw error;
+    }
     return { exitCode: await running.stop(), logins: gate.seen.logins };
   } finally {
     await gate.stop();
