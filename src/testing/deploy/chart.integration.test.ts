@@ -36,8 +36,11 @@ const OF_THE_CHART = [
   ...["SLUICE_DATABASE_CA", "SLUICE_DRAIN_TIMEOUT_MS", "SLUICE_LISTEN", "SLUICE_MEMORY_BUDGET_BYTES"],
   ...["SLUICE_METRICS_LISTEN", "SLUICE_PLAINTEXT", "SLUICE_TLS_CERT", "SLUICE_TLS_KEY", "SLUICE_WORKERS"],
 ];
-/** Secrets, of which values name the place alone; probes of Kubernetes show no certificate. */
-const NOT_IN_VALUES = ["SLUICE_AUDIT_KEYS", "SLUICE_DEV_TOKEN", "SLUICE_TOKEN_KEYS", "SLUICE_TLS_CLIENT_CA"];
+/** Secrets, of which values name the place alone; certificates of callers, which probes do not have; what only `sluice migrate` reads. */
+const NOT_IN_VALUES = [
+  ...["SLUICE_AUDIT_KEYS", "SLUICE_DEV_TOKEN", "SLUICE_TOKEN_KEYS", "SLUICE_TLS_CLIENT_CA"],
+  "SLUICE_DATABASE_DIRECT_URL",
+];
 
 type Labels = Readonly<Record<string, string>>;
 interface Container {
