@@ -1,27 +1,16 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { generateConfiguration } from "../../aws/generate-configuration.ts";
-import { printCloudFormation } from "../../aws/print/print-cloudformation.ts";
 import { toEnvironment } from "../../aws/settings/environment.ts";
-import { parseSettings } from "../../aws/settings/parse-settings.ts";
 import { findUnknownVariables } from "../../config/config-names.ts";
-import { findFreePort } from "../../devstack/tcp-port.ts";
-import { migrate } from "../../postgres/schema/migrate.ts";
 import { findCfnGuard } from "../aws/cfn-guard.ts";
 import { findCfnLint } from "../aws/cfn-lint.ts";
-import { startDevS3 } from "../rigs/dev-s3.ts";
-import { startRdsGate } from "../rigs/rds-gate.ts";
-import { startServiceProcess } from "../rigs/service-process.ts";
-import { createTlsCertificate } from "../rigs/tls-certificate.ts";
-import { startTrustingPostgres } from "../rigs/trusting-postgres.ts";
 import { testedBlock } from "../structure/pages.ts";
+import { BUCKET_CONFIGURATION, renderBucketStack, SITE } from "./bucket-stack.ts";
 import { type RenderedStack, renderStack, type StackInput } from "./render-stack.ts";
+import { runDeployed } from "./run-deployed.ts";
 
 const fileOf = (name: string) => new URL(`../../../deploy/ecs/${name}.yaml`, import.meta.url);
-const SITE = { region: "eu-central-1", account: "111122223333" };
 /** What a person decides, as the page about deploying has it. */
 const GIVEN: Record<string, string> = Object.fromEntries(
   (JSON.parse(testedBlock("deploying", "From an empty account", "json")) as string[]).map((text) =>
@@ -46,16 +35,7 @@ interface Container {
 
 describe("deploy/ecs", function () {
   this.timeout(120_000);
-  const configuration = generateConfiguration(parseSettings({ ...SITE, bucket: "my-files" }));
-  const bucketStack = renderStack(printCloudFormation(configuration.template), {
-    ...SITE,
-    stackName: "files",
-    parameters: {},
-    attributes: {
-      "WriteRole.Arn": configuration.site.roleArn("write"),
-      "ReadRole.Arn": configuration.site.roleArn("read"),
-    },
-  });
+  const bucketStack = renderBucketStack();
   const read = Object.fromEntries(
     Object.entries(READ).map(([name, output]) => [name, bucketStack.outputs[output] as string]),
   );
@@ -83,10 +63,10 @@ describe("deploy/ecs", function () {
   it("gives the service all that the stack of the bucket and config env say", async () => {
     const { service } = await renderBoth();
     const environment = environmentOf(containerOf(service, "ServiceDefinition"));
-    expect(environment).to.include(toEnvironment(configuration));
+    expect(environment).to.include(toEnvironment(BUCKET_CONFIGURATION));
     expect(findUnknownVariables(environment)).to.deep.equal([]);
     expect(service.resources.ServiceDefinition?.Properties).to.include({
-      TaskRoleArn: configuration.site.roleArn("write"),
+      TaskRoleArn: BUCKET_CONFIGURATION.site.roleArn("write"),
     });
   });
 
@@ -106,53 +86,32 @@ describe("deploy/ecs", function () {
     expect((container.StopTimeout ?? 0) * 1000).to.be.at.least(drainMs + 5000);
   });
 
-  it("starts a service from the rendered tasks that becomes ready, by a token of RDS for the role that the migration made", async function () {
-    const certificate = await createTlsCertificate();
-    if (certificate === undefined) return this.skip();
-    const directory = await mkdtemp(join(tmpdir(), "sluice-test-ecs-"));
-    const s3 = await startDevS3({ buckets: ["my-files"] });
-    const postgres = await startTrustingPostgres(join(directory, "postgres"));
-    const { accessKeyId, secretAccessKey } = s3.endpoint;
-    const iamUsers = ["sluice_service"];
-    const gate = await startRdsGate(postgres.port, {
-      ...{ certificate, credentials: { accessKeyId, secretAccessKey }, region: SITE.region, iamUsers, now: Date.now },
+  it("lets another security group reach the database where one is named", async () => {
+    expect((await renderBoth()).base.resources).not.to.have.property("DatabaseClients");
+    const { base } = await renderBoth({ parameters: { ClientGroup: "sg-0123456789abcdef0" } });
+    expect(base.resources.DatabaseClients?.Properties).to.include({
+      GroupId: "DatabaseGroup",
+      SourceSecurityGroupId: "sg-0123456789abcdef0",
+      FromPort: 5432,
     });
-    try {
-      const { base, service } = await renderBoth({ port: Number(gate.url.port) });
-      const [command, option, serviceRole] = containerOf(base, "MigrationDefinition").Command ?? [];
-      expect([command, option]).to.deep.equal(["migrate", "--grant-to"]);
-      await migrate({ url: postgres.url, serviceRole });
-      const container = containerOf(service, "ServiceDefinition");
-      const { SLUICE_DATABASE_URL = "", ...environment } = environmentOf(container);
-      expect(container.Secrets.map(({ Name }) => Name)).to.deep.equal(["SLUICE_TOKEN_KEYS"]);
-      await writeFile(join(directory, "ca.pem"), certificate.cert);
-      const port = await findFreePort();
-      // What this machine has in place of AWS: its own addresses, the authority of its database, and the value of the secret.
-      const running = await startServiceProcess(
-        { ...s3.endpoint, bucket: "my-files" },
-        {
-          databaseUrl: SLUICE_DATABASE_URL,
-          port,
-          settings: {
-            ...environment,
-            SLUICE_LISTEN: `127.0.0.1:${port}`,
-            SLUICE_DATABASE_CA: join(directory, "ca.pem"),
-            SLUICE_TOKEN_KEYS: `["${"k".repeat(64)}"]`,
-            OTEL_SDK_DISABLED: "true",
-          },
-        },
-      );
-      try {
-        expect(gate.seen.logins).to.be.above(0);
-      } finally {
-        expect(await running.stop()).to.equal(0);
-      }
-    } finally {
-      await gate.stop();
-      await postgres.stop();
-      await s3.stop();
-      await rm(directory, { recursive: true, force: true });
-    }
+  });
+
+  it("starts a service from the rendered tasks that becomes ready, by a token of RDS for the role that the migration made", async function () {
+    const run = await runDeployed({
+      region: SITE.region,
+      renderFor: async (port) => {
+        const { base, service } = await renderBoth({ port });
+        const container = containerOf(service, "ServiceDefinition");
+        expect(container.Secrets.map(({ Name }) => Name)).to.deep.equal(["SLUICE_TOKEN_KEYS"]);
+        return {
+          migrationArgs: containerOf(base, "MigrationDefinition").Command ?? [],
+          environment: environmentOf(container),
+        };
+      },
+    });
+    if (run === undefined) return this.skip();
+    expect(run.exitCode).to.equal(0);
+    expect(run.logins).to.be.above(0);
   });
 
   it("refuses a missing parameter, a value of the wrong form, and a region without the bucket", async () => {

@@ -74,6 +74,27 @@ export const TOOLS = {
     install: "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3",
     askVersion: askGoProgram("github.com/fullstorydev/grpcurl"),
   },
+  helm: {
+    name: "helm",
+    version: "4.3.2",
+    cached: "helm-v4.3.2/bin",
+    install: "go install helm.sh/helm/v4/cmd/helm@v4.3.2",
+    askVersion: askGoProgram("helm.sh/helm/v4"),
+  },
+  kubeconform: {
+    name: "kubeconform",
+    version: "0.8.0",
+    cached: "kubeconform-v0.8.0/bin",
+    install: "go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
+    askVersion: askGoProgram("github.com/yannh/kubeconform"),
+  },
+  kubernetesValidate: {
+    name: "kubernetes-validate",
+    version: "1.37.0",
+    cached: "kubernetes-validate-1.37.0/bin",
+    install: "pip install kubernetes-validate==1.37.0",
+    askVersion: askPythonFor("kubernetes-validate"),
+  },
   fsck: {
     name: "fsck",
     version: "1.0.4",
