@@ -20,7 +20,7 @@ export interface Tool {
   askVersion(program: string): Promise<string>;
 }
 
-/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Maven and Terraform. */
+/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Terraform. */
 export const TOOLS = {
   cfnLint: {
     name: "cfn-lint",
@@ -96,7 +96,13 @@ export const TOOLS = {
     install: "go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0",
     askVersion: askGoProgram("github.com/prometheus/prometheus"),
   },
-  maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
+  flyway: {
+    name: "flyway",
+    version: "12.4.0",
+    cached: "flyway-12.4.0/bin",
+    install: "Flyway 12.4.0, or its Maven packages as .ci/run takes them",
+    askVersion: askItself,
+  },
   terraform: {
     name: "terraform",
     version: "1",
