@@ -96,6 +96,20 @@ export const TOOLS = {
     install: "go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0",
     askVersion: askGoProgram("github.com/prometheus/prometheus"),
   },
+  composeJudge: {
+    name: "compose-judge",
+    version: "2.16.2",
+    cached: "compose-judge-v2.16.2/bin",
+    install: "go build in src/testing/judges/compose, as .ci/run does",
+    askVersion: askGoProgram("github.com/compose-spec/compose-go/v2", "dep"),
+  },
+  collector: {
+    name: "otelcol",
+    version: "0.165.0",
+    cached: "otelcol-0.165.0/bin",
+    install: "OpenTelemetry's collector 0.165.0, built of .ci/otelcol.yaml as .ci/run does",
+    askVersion: askItself,
+  },
   flyway: {
     name: "flyway",
     version: "12.4.0",
