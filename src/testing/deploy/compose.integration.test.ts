@@ -13,6 +13,7 @@ import { startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { findProgram } from "../rigs/find-program.ts";
 import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { openTestImage, wordsOf } from "../rigs/test-image.ts";
 import { startTool, type ToolProcess, type ToolRecipe } from "../rigs/tool-process.ts";
 import { until } from "../rigs/until.ts";
 import { codesIn, rowsOf, sectionOf, testedBlock } from "../structure/pages.ts";
@@ -71,6 +72,11 @@ describe("deploy/compose.yaml", function () {
   });
 
   it("names every image's version, bounds every service's memory, and mounts files that are there", async () => {
+    // The versions that the tests have, too.
+    expect(serviceOf("s3").image).to.equal(`versity/versitygw:v${TOOLS.versitygw.version}`);
+    expect(serviceOf("collector").image).to.equal(`otel/opentelemetry-collector:${TOOLS.collector.version}`);
+    const prometheus = TOOLS.promtool.version.replace(/^0\.3(\d\d)\./, "3.$1.");
+    expect(serviceOf("prometheus").image).to.equal(`prom/prometheus:v${prometheus}`);
     for (const [name, { image, mem_limit, volumes = [] }] of Object.entries(model.services)) {
       expect(image, name).to.match(/^sluice$|:v?\d+\.\d+(\.\d+)?$/);
       expect(Number(mem_limit), name).to.be.above(0);
@@ -186,7 +192,9 @@ describe("deploy/compose.yaml", function () {
     const s3 = await startOther("s3", {
       tool: TOOLS.versitygw,
       listen: ":7070",
-      use: async (url) => expect((await fetch(`${url}/health`)).status).to.equal(200) && undefined,
+      use: async (url) => {
+        expect((await fetch(`${url}/health`)).status).to.equal(200);
+      },
     });
     const stops = [collector, s3].flatMap((started) => (typeof started === "string" ? [] : [() => started.stop()]));
     try {
@@ -210,12 +218,14 @@ describe("deploy/compose.yaml", function () {
         }).reduce((changed, [there, here]) => changed.replaceAll(there, here), text);
       const start = async (name: string, args: string[]) => {
         const values = Object.entries(await environmentOf(name)).map(([key, value]) => [key, toHere(value)]);
-        return startChild(name, MAIN, { args, env: { PATH: process.env.PATH, ...Object.fromEntries(values) } });
+        return await startOwn(args, Object.fromEntries(values));
       };
 
-      expect(await (await start("migrate", serviceOf("migrate").command ?? [])).ended).to.include("exit code 0");
+      const migration = await start("migrate", serviceOf("migrate").command ?? []);
+      stops.push(migration.stop);
+      expect(await migration.end()).to.include("exit code 0");
       const sluice = await start("sluice", ["serve"]);
-      stops.push(() => sluice.stop());
+      stops.push(sluice.stop);
       const read = (url: string) => fetch(url).then((answer) => (answer.ok ? answer.text() : undefined));
       await until("the service is ready", () => read(`http://${service}/readyz`).catch(() => undefined));
       await runTraced(toHere(testedBlock("deploying", "Docker Compose", "sh")));
@@ -228,6 +238,28 @@ describe("deploy/compose.yaml", function () {
     }
   });
 });
+
+/** A command of Sluice that runs. */
+interface OwnProgram {
+  /** Resolves, once it has ended, to a sentence that says how, with its last words. */
+  end(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts a command of Sluice: in a container of the image where one was built, else as a process. */
+async function startOwn(args: string[], env: Record<string, string>): Promise<OwnProgram> {
+  const image = await openTestImage();
+  if (typeof image === "string") {
+    const child = startChild("sluice", MAIN, { args, env: { PATH: process.env.PATH, ...env } });
+    return { end: () => child.ended, stop: child.stop };
+  }
+  const container = await image.run(env, args);
+  const end = async () => {
+    const { StatusCode } = await container.wait();
+    return `sluice ended with exit code ${StatusCode}\n${await wordsOf(container)}`;
+  };
+  return { end, stop: image.close };
+}
 
 /** Runs a script whose calls by curl belong to the trace. */
 async function runTraced(script: string): Promise<void> {
