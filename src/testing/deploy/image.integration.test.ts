@@ -1,60 +1,41 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import { getContainerRuntimeClient } from "testcontainers";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { crc32 } from "../../domain/crc32.ts";
 import { type DevS3, startDevS3 } from "../rigs/dev-s3.ts";
 import { createTestDatabase, type TestDatabase } from "../rigs/postgres.ts";
 import { RawConnection } from "../rigs/raw-write-call.ts";
 import { SERVICE_TOKEN } from "../rigs/running-service.ts";
+import { type ImageContainer, openTestImage, type TestImage, wordsOf } from "../rigs/test-image.ts";
 import { until } from "../rigs/until.ts";
 import { seededBytes } from "../rigs/upload-rig.ts";
 
-type Docker = Awaited<ReturnType<typeof getContainerRuntimeClient>>["container"]["dockerode"];
-type Container = Awaited<ReturnType<Docker["createContainer"]>>;
-
-/** As the Dockerfile has it; `.ci/build-image` makes one of this name where no registry is reachable. */
-const BASE_IMAGE = "docker.io/library/node:26-slim";
 const PART_BYTES = 5 * 2 ** 20;
 
 describe("deploy/docker", function () {
   this.timeout(120_000);
-  const image = process.env.SLUICE_TEST_IMAGE ?? "";
-  let docker: Docker;
+  let image: TestImage;
   let database: TestDatabase;
   let s3: DevS3;
-  const containers: Container[] = [];
   before(async function () {
-    if (image === "") {
-      console.log("    skipped: SLUICE_TEST_IMAGE names no image; .ci/run builds it from deploy/docker/Dockerfile");
+    const opened = await openTestImage();
+    if (typeof opened === "string") {
+      console.log(`    skipped: ${opened}`);
       return this.skip();
     }
-    docker = (await getContainerRuntimeClient()).container.dockerode;
+    image = opened;
     database = await createTestDatabase();
     s3 = await startDevS3();
   });
   after(async () => {
-    for (const container of containers) await container.remove({ force: true });
+    await image?.close();
     await s3?.stop();
     await database?.drop();
   });
 
-  /** Starts the image on this machine's network, with a root that nobody can write to. */
-  const run = async (settings: Record<string, string>, command?: string[]): Promise<Container> => {
-    const container = await docker.createContainer({
-      Image: image,
-      Labels: { "org.testcontainers": "true" },
-      ...(command !== undefined && { Cmd: command }),
-      Env: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
-      HostConfig: { NetworkMode: "host", ReadonlyRootfs: true },
-    });
-    containers.push(container);
-    await container.start();
-    return container;
-  };
   const serve = async () => {
     const port = await findFreePort();
-    const container = await run({
+    const container = await image.run({
       // A static token is for development.
       NODE_ENV: "development",
       AWS_ACCESS_KEY_ID: s3.endpoint.accessKeyId,
@@ -80,7 +61,7 @@ describe("deploy/docker", function () {
     return { container, url };
   };
   /** What a command within the container prints, and how it ends. */
-  const execute = async (container: Container, ...Cmd: string[]) => {
+  const execute = async (container: ImageContainer, ...Cmd: string[]) => {
     const execution = await container.exec({ Cmd, AttachStdout: true, AttachStderr: true });
     const stream = await execution.start({});
     const chunks: Buffer[] = [];
@@ -125,22 +106,16 @@ describe("deploy/docker", function () {
   });
 
   it("adds 60 MB at most to its base, before compression", async () => {
-    const sizeOf = async (name: string) => (await docker.getImage(name).inspect()).Size;
-    const own = (await sizeOf(image)) - (await sizeOf(BASE_IMAGE));
-    expect(own).to.be.within(20e6, 60e6);
+    expect(await image.ownBytes()).to.be.within(20e6, 60e6);
   });
 
   it("says what is missing, and migrates a database", async () => {
-    const wrong = await run({}, ["migrate"]);
+    const wrong = await image.run({}, ["migrate"]);
     await wrong.wait();
     expect((await wrong.inspect()).State.ExitCode).to.equal(1);
     expect(await wordsOf(wrong)).to.include("SLUICE_DATABASE_URL is missing");
-    const right = await run({ SLUICE_DATABASE_URL: database.url }, ["migrate"]);
+    const right = await image.run({ SLUICE_DATABASE_URL: database.url }, ["migrate"]);
     await right.wait();
     expect(await wordsOf(right)).to.include("the schema is up to date");
   });
 });
-
-async function wordsOf(container: Container): Promise<string> {
-  return (await container.logs({ stdout: true, stderr: true })).toString();
-}

@@ -20,7 +20,7 @@ export interface Tool {
   askVersion(program: string): Promise<string>;
 }
 
-/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Maven and Terraform. */
+/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Terraform. */
 export const TOOLS = {
   cfnLint: {
     name: "cfn-lint",
@@ -117,7 +117,27 @@ export const TOOLS = {
     install: "go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0",
     askVersion: askGoProgram("github.com/prometheus/prometheus"),
   },
-  maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
+  composeJudge: {
+    name: "compose-judge",
+    version: "2.16.2",
+    cached: "compose-judge-v2.16.2/bin",
+    install: "go build in src/testing/judges/compose, as .ci/run does",
+    askVersion: askGoProgram("github.com/compose-spec/compose-go/v2", "dep"),
+  },
+  collector: {
+    name: "otelcol",
+    version: "0.165.0",
+    cached: "otelcol-0.165.0/bin",
+    install: "OpenTelemetry's collector 0.165.0, built of .ci/otelcol.yaml as .ci/run does",
+    askVersion: askItself,
+  },
+  flyway: {
+    name: "flyway",
+    version: "12.4.0",
+    cached: "flyway-12.4.0/bin",
+    install: "Flyway 12.4.0, or its Maven packages as .ci/run takes them",
+    askVersion: askItself,
+  },
   terraform: {
     name: "terraform",
     version: "1",

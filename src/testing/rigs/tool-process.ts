@@ -25,13 +25,15 @@ export interface ToolRecipe {
   env: Readonly<Record<string, string>>;
   /** Rejects as long as the server at the URL does not serve; it is called again until it resolves. */
   use: (url: string) => Promise<void>;
+  /** Gets what it writes to its standard error. */
+  onWords?: (text: string) => void;
 }
 
 /**
  * Starts a server of others' on a free port, in a temporary folder. It ends with this process. Resolves to a sentence that says
  * what is missing, or of another version than the pinned one.
  */
-export async function startTool({ tool, args, env, use }: ToolRecipe): Promise<ToolProcess | string> {
+export async function startTool({ tool, args, env, use, onWords }: ToolRecipe): Promise<ToolProcess | string> {
   const found = await findTool(tool);
   if (typeof found === "string") return found;
   const directory = await mkdtemp(join(tmpdir(), `sluice-${tool.name}-`));
@@ -41,6 +43,7 @@ export async function startTool({ tool, args, env, use }: ToolRecipe): Promise<T
     env: { PATH: process.env.PATH, HOME: directory, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  child.stderr?.on("data", (text) => onWords?.(String(text)));
   const killWithUs = () => child.kill("SIGKILL");
   process.once("exit", killWithUs);
   const stop = async () => {
