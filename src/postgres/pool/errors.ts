@@ -58,10 +58,10 @@ export function databaseUnavailable(cause: unknown): DomainError {
 
 /** `unavailable / DATABASE_UNAVAILABLE` for a server that takes no TLS, or does not answer over it. */
 export function databaseUnsecured(cause: unknown): DomainError {
-  return tlsFailed("does not answer over TLS; turn its ssl on, or check the host and port of its URL", cause);
+  return unavailable("does not answer over TLS; turn its ssl on, or check the host and port of its URL", cause);
 }
 
-function tlsFailed(problem: string, cause: unknown): DomainError {
+function unavailable(problem: string, cause: unknown): DomainError {
   return new DomainError("unavailable", `the metadata database ${problem}`, {
     reason: "DATABASE_UNAVAILABLE",
     retryAfterMs: RETRY_AFTER_MS,
@@ -85,10 +85,10 @@ export function toDomainError(error: unknown): unknown {
   if (REFUSED_STATES.test(code)) return loginRefused(error);
   if (code === FULL_STATE) return databaseFull(error);
   if (code === OTHER_NAME) {
-    return tlsFailed("has a certificate for other names than that of its URL; write one that is in it", error);
+    return unavailable("has a certificate for other names than that of its URL; write one that is in it", error);
   }
   if (UNTRUSTED_CODES.test(code)) {
-    return tlsFailed("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
+    return unavailable("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
   }
   if (code === NO_PARTITION_STATE && !hasConstraint(error)) return databaseUnavailable(error);
   if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
@@ -117,9 +117,13 @@ function loginRefused(cause: unknown): DomainError {
   });
 }
 
-/** Whether a statement failed on the constraint or unique index of that name. */
+/** The end of the name that a partition's constraint or index has, which deploy/postgres/partition-by-namespace.sql gives it. */
+const PARTITION_END = /_p\d+$/;
+
+/** Whether a statement failed on the constraint or unique index of that name, or on that of a partition. */
 export function violates(error: unknown, constraint: string): boolean {
-  return error instanceof Error && "constraint" in error && error.constraint === constraint;
+  if (!(error instanceof Error) || !("constraint" in error)) return false;
+  return String(error.constraint).replace(PARTITION_END, "") === constraint;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of any shape are wrapped without looking at what they take

@@ -20,7 +20,7 @@ export interface Tool {
   askVersion(program: string): Promise<string>;
 }
 
-/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Maven and Terraform. */
+/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for PgBouncer, Maven and Terraform. */
 export const TOOLS = {
   cfnLint: {
     name: "cfn-lint",
@@ -96,6 +96,7 @@ export const TOOLS = {
     install: "go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0",
     askVersion: askGoProgram("github.com/prometheus/prometheus"),
   },
+  pgbouncer: { name: "pgbouncer", version: "1", install: "PgBouncer 1 from Debian's packages", askVersion: askItself },
   maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
   terraform: {
     name: "terraform",
