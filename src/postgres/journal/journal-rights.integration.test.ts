@@ -28,7 +28,7 @@ describe("the rights and the life of the journal's entries", () => {
   let owner: Client;
   beforeEach(async () => {
     database = await createTestDatabase();
-    owner = new Client({ connectionString: database.url });
+    owner = new Client({ connectionString: database.adminUrl });
     await owner.connect();
   });
   afterEach(async () => {
@@ -60,7 +60,7 @@ describe("the rights and the life of the journal's entries", () => {
     let service: Client;
     beforeEach(async () => {
       await owner.query(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'p'`);
-      await migrate({ url: database.url, serviceRole: ROLE });
+      await migrate({ url: database.adminUrl, serviceRole: ROLE });
       const url = new URL(database.url);
       url.username = ROLE;
       url.password = "p";

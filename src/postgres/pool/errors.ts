@@ -36,6 +36,8 @@ const FULL_STATE = "53100";
 const NO_PARTITION_STATE = "23514";
 /** When a caller may try again after the disk was full, in milliseconds: somebody has to make room. */
 const RETRY_AFTER_FULL_MS = 60_000;
+/** protocol_violation, by which PgBouncer refuses a session: its settings, its login or its database. */
+const POOLER_REFUSED_STATE = "08P01";
 /** A login or database name that the server does not know: our configuration, or a password that was changed. */
 const REFUSED_STATES = /^(28...|3D000)$/;
 /** A certificate that is valid, but not for the name of the URL. */
@@ -83,6 +85,12 @@ export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   const code = codeOf(error);
   if (REFUSED_STATES.test(code)) return loginRefused(error);
+  if (code === POOLER_REFUSED_STATE) {
+    return unavailable(
+      "is behind a pooler that refuses the session; write pooler=transaction into its URL, or check user, password and database name",
+      error,
+    );
+  }
   if (code === FULL_STATE) return databaseFull(error);
   if (code === OTHER_NAME) {
     return unavailable("has a certificate for other names than that of its URL; write one that is in it", error);

@@ -3,6 +3,7 @@ import { Client, type ClientBase, escapeIdentifier } from "pg";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
 import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
+import { toDatabaseWay } from "../pool/pooler.ts";
 import { createRdsPassword } from "../pool/rds-password.ts";
 import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
 import {
@@ -16,7 +17,7 @@ import {
 
 /** How the database is reached, and what is applied to it. */
 export interface MigrateOptions {
-  /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. */
+  /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. `migrate` refuses one with `pooler=transaction`. */
   url: string;
   tls?: DatabaseTls | undefined;
   /** Region of RDS, which then issues a token for the login; the URL's password is used when left out. */
@@ -41,6 +42,7 @@ const ADVISORY_LOCK = 7_758_423_311_019;
  * is kept then), `unavailable / DATABASE_UNAVAILABLE`.
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+  assertDirect(options.url);
   return await withClient(options, async (client) => {
     const files = await readMigrationFiles(options.directory ?? OWN_DIRECTORY);
     await assertUtf8(client);
@@ -71,12 +73,14 @@ export async function validateMigrations(options: MigrateOptions): Promise<{ pen
 }
 
 async function withClient<T>(options: MigrateOptions, work: (client: ClientBase) => Promise<T>): Promise<T> {
+  const { url, isPooled } = toDatabaseWay(options.url);
   const client = new Client({
-    connectionString: await toLoginUrl(options),
+    connectionString: await toLoginUrl({ ...options, url }),
     // Without this, the environment's PGSSLMODE would decide.
     ssl: options.tls === undefined ? false : toTlsOptions(options.tls),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
+    // A parameter of the session, which a pooler refuses.
+    ...(!isPooled && { lock_timeout: LOCK_TIMEOUT_MS }),
     application_name: "sluice-migrate",
   });
   // A connection lost between two statements shows at the next one; unheard, the event would end the process.
@@ -94,6 +98,15 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   } finally {
     await client.end();
   }
+}
+
+/** A lock of the session keeps migrators apart, and each file's statements belong together. */
+function assertDirect(url: string): void {
+  if (!toDatabaseWay(url).isPooled) return;
+  const message =
+    "the URL says pooler=transaction, and a migration needs a session of its own; name the database itself, past the pooler, in " +
+    "SLUICE_DATABASE_DIRECT_URL";
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID" });
 }
 
 /** The URL with a password. pg forgets a function that makes one when it has a URL as well. */
