@@ -50,6 +50,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     let history = await readHistory(client);
     if (history === undefined) {
       await assertEmpty(client);
+      await assertExtension(client);
       await createHistory(client);
       history = [];
     }
@@ -124,6 +125,30 @@ async function assertUtf8(client: ClientBase): Promise<void> {
   if (encoding === "UTF8") return;
   const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
   throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
+}
+
+/** Searches for parts of paths need it, so the first migration makes it where it is missing. */
+const EXTENSION = "pg_trgm";
+
+/** Whoever migrates has to find the extension, or be allowed to make it. */
+async function assertExtension(client: ClientBase): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT current_user AS role, current_database() AS database, v.name IS NOT NULL AS "isAvailable",
+       EXISTS (SELECT FROM pg_extension e WHERE e.extname = $1) AS "isThere",
+       r.rolsuper OR (v.trusted AND has_database_privilege(current_database(), 'CREATE')) AS "isAllowed"
+     FROM pg_roles r LEFT JOIN (
+       SELECT x.name, bool_or(x.trusted) AS trusted FROM pg_available_extension_versions x WHERE x.name = $1 GROUP BY x.name
+     ) v ON true
+     WHERE r.rolname = current_user`,
+    [EXTENSION],
+  );
+  const { isThere, isAvailable, isAllowed, role, database } = rows[0];
+  if (isThere || isAllowed) return;
+  const remedy = isAvailable
+    ? `the user ${role} may not create it. Let the database's owner or an administrator run in the database ${database}: CREATE EXTENSION ${EXTENSION}`
+    : "the server does not offer it. Install PostgreSQL's contrib modules there, or allow the extension where the provider lists those that it allows";
+  const message = `the database lacks the extension ${EXTENSION}, and ${remedy}`;
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID" });
 }
 
 /** On RDS and Aurora, where there is the role rds_iam, the service's role logs in by tokens of IAM. */
