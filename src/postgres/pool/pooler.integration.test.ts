@@ -84,10 +84,10 @@ describe("createDatabasePool, behind PgBouncer that gives each transaction anoth
   it("misses the limits that a pooler does not pass on, until the role has them", async () => {
     const findLacks = async () => {
       const opened = await createDatabasePool("pooled", { url });
-      return await findServerLacks(opened).finally(() => opened.end());
+      const lacks = await findServerLacks(opened).finally(() => opened.end());
+      return lacks.filter(({ message }) => message.startsWith("behind the pooler"));
     };
-    const [lack, ...others] = await findLacks();
-    expect(others).to.deep.equal([]);
+    const [lack] = await findLacks();
     expect(lack?.message).to.equal(
       "behind the pooler nothing ends a statement or a transaction that hangs (statement_timeout, idle_in_transaction_session_timeout)",
     );
@@ -124,7 +124,7 @@ describe("findServerLacks", () => {
     await executeOn(
       database.adminUrl,
       `CREATE ROLE ${role} LOGIN PASSWORD 'test'; SELECT grant_to_service('${role}');
-       REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC`,
+       ALTER FUNCTION journal_here OWNER TO ${role}; REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC`,
     );
     const pool = await createDatabasePool("quiet", { url: quiet.href });
     try {
@@ -132,12 +132,15 @@ describe("findServerLacks", () => {
         {
           message:
             "the database does not tell which cluster it is, so the feed of events does not notice that it was restored",
-          mend: `grant pg_control_system and pg_control_checkpoint to ${role}, or run after each restore: INSERT INTO journal_origin (made_by) VALUES ('restored')`,
+          mend: `run GRANT EXECUTE ON FUNCTION pg_control_system, pg_control_checkpoint TO ${role}, or after each restore: INSERT INTO journal_origin (made_by) VALUES ('restored')`,
         },
       ]);
     } finally {
       await pool.end();
-      await executeOn(database.adminUrl, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
+      await executeOn(
+        database.adminUrl,
+        `REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP OWNED BY ${role}; DROP ROLE ${role}`,
+      );
     }
   });
 });

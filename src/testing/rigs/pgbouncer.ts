@@ -19,9 +19,12 @@ export interface PgBouncer {
 /**
  * Starts PgBouncer with pool_mode=transaction in front of a server, for all of its databases. Sessions take turns, so that two statements in
  * a row have different ones whenever they can. As root it runs as the user of PostgreSQL, because it refuses root. `serverUrl` is that of a
- * superuser with a password. Resolves to a sentence that says what is missing.
+ * superuser with a password; each session begins with `connectQuery`. Resolves to a sentence that says what is missing.
  */
-export async function startPgBouncer(serverUrl: string): Promise<PgBouncer | string> {
+export async function startPgBouncer(
+  serverUrl: string,
+  { connectQuery = "SELECT 1" }: { connectQuery?: string } = {},
+): Promise<PgBouncer | string> {
   const found = await findTool(TOOLS.pgbouncer);
   if (typeof found === "string") return found;
   const server = new URL(serverUrl);
@@ -30,7 +33,7 @@ export async function startPgBouncer(serverUrl: string): Promise<PgBouncer | str
   const port = await findFreePort();
   const [users, config] = [join(directory, "users.txt"), join(directory, "pgbouncer.ini")];
   await writeFile(users, `"${server.username}" "${server.password}"\n`);
-  await writeFile(config, toSettings(server, { port, users }));
+  await writeFile(config, toSettings(server, { port, users, connectQuery }));
   if (account !== undefined) {
     for (const path of [directory, users, config]) await chown(path, account.uid, account.gid);
   }
@@ -68,7 +71,10 @@ export async function startPgBouncer(serverUrl: string): Promise<PgBouncer | str
 }
 
 /** https://www.pgbouncer.org/config.html; roles that tests make log in by what the server knows of them. */
-function toSettings(server: URL, { port, users }: { port: number; users: string }): string {
+function toSettings(
+  server: URL,
+  { port, users, connectQuery }: { port: number; users: string; connectQuery: string },
+): string {
   const settings = {
     listen_addr: "127.0.0.1",
     listen_port: port,
@@ -84,5 +90,5 @@ function toSettings(server: URL, { port, users }: { port: number; users: string 
     server_idle_timeout: 5,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
-  return `[databases]\n* = host=${server.hostname} port=${server.port}\n[pgbouncer]\n${lines.join("\n")}\n`;
+  return `[databases]\n* = host=${server.hostname} port=${server.port} connect_query='${connectQuery}'\n[pgbouncer]\n${lines.join("\n")}\n`;
 }
