@@ -159,14 +159,14 @@ describe("migrate", () => {
   });
 
   it("refuses a database that cannot hold all of Unicode", async () => {
-    await select("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    await executeOn(database.adminUrl, "CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
     const url = new URL(database.url);
     url.pathname = "/ascii_only";
     try {
       const error = await expectRefusal(migrate({ url: url.href, directory }), "ARGUMENT_INVALID");
       expect(error.message).to.match(/has the encoding SQL_ASCII; create one with .*'UTF8'/);
     } finally {
-      await select("DROP DATABASE ascii_only");
+      await executeOn(database.adminUrl, "DROP DATABASE ascii_only");
     }
   });
 

@@ -31,6 +31,8 @@ export const SHARED_SERVER = "SLUICE_TEST_SHARED_POSTGRES";
 
 const TEMPLATE = "template_migrated";
 const EMPTY_TEMPLATE = "template_empty";
+/** The limits that sessions behind a pooler are to have, as docs/deploying.md says. */
+const SESSION_LIMITS = "SET statement_timeout = 10000; SET idle_in_transaction_session_timeout = 10000";
 let server: Promise<TestServer> | undefined;
 let databases = 0;
 
@@ -104,7 +106,8 @@ export async function startTestServer(): Promise<TestServer> {
   await migrate({ url: own.href });
   if (form === "partitions") await divideByNamespace(own.href);
   await guardJournal(own.href);
-  const pooler = form === "pgbouncer" ? await startPgBouncer(postgres.url) : undefined;
+  const pooler =
+    form === "pgbouncer" ? await startPgBouncer(postgres.url, { connectQuery: SESSION_LIMITS }) : undefined;
   if (typeof pooler === "string") throw new Error(pooler);
   return {
     url: postgres.url,
