@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { comparePartitions } from "./metadata/compare-partitions.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
 
 describe("the benchmark of metadata calls", function () {
@@ -10,5 +11,15 @@ describe("the benchmark of metadata calls", function () {
     const unmeasured = rows.filter(({ measured }) => measured === undefined || !(measured > 0));
     expect(unmeasured).to.deep.equal([]);
     expect(rows.map(({ unit }) => unit)).to.deep.equal([...Array(7).fill("ms"), "ratio"]);
+  });
+
+  it("compares divided tables with plain ones, which read as many buffers", async () => {
+    const load = { rows: 2_000, seed: 7, ratePerSecond: 20, connections: 1, seconds: 1 };
+    const rows = await comparePartitions({ ...load, partitions: 3 }, () => undefined);
+    expect(rows).to.have.length(10);
+    for (const { name, measured } of rows) {
+      expect(measured, name).to.be.above(0);
+      if (name.includes("buffers")) expect(measured, name).to.be.below(1.5);
+    }
   });
 });

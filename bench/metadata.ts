@@ -10,8 +10,9 @@ import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { compareMetadata } from "./metadata/compare-metadata.ts";
+import { comparePartitions } from "./metadata/compare-partitions.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
-import { printFigures } from "./sessions/figure-row.ts";
+import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 
 const usage = `usage: npm run bench:metadata -- [options]
 
@@ -23,6 +24,8 @@ const usage = `usage: npm run bench:metadata -- [options]
   --connections N  connections that the calls are spread over (default 100)
   --seconds N      how long each figure is measured (default 20)
   --seed N         the files that are asked for follow from it (default 1)
+  --partitions N   compare a copy of the database whose tables are divided by namespace into N partitions, 2 to 256, with the
+                   database itself, one call at a time; all files are in one namespace, and so in one partition
   --against DIR    compare another checkout of the project with this one: CPU time of calls by one worker, and nothing else
   --rounds N       pairs of runs of that comparison (default 5)
   --json           print one JSON document instead of the table
@@ -41,13 +44,23 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
     const checkouts = findCheckouts(options.against);
     return printComparisons(await compareMetadata(checkouts, options, report), { ...checkouts, json: options.json });
   }
+  const show = (rows: readonly FigureRow[], how: string) => {
+    const machine = `${describeMachine()}, load ${loadavg()[0]?.toFixed(1)}`;
+    const load = `${options.rows} files, ${how}`;
+    return printFigures(rows, { title: `${machine}; ${load}`, facts: { machine, run: load }, json: options.json });
+  };
+  const { partitions } = options;
+  if (partitions !== undefined) {
+    return show(
+      await comparePartitions({ ...options, partitions }, report),
+      `${partitions} partitions, one call at a time`,
+    );
+  }
   if (options.keep !== undefined) await mkdir(options.keep, { recursive: true });
   const dataDirectory = options.keep === undefined ? undefined : join(options.keep, "database");
-  const rows = await runMetadata({ ...options, dataDirectory }, report);
-  const machine = `${describeMachine()}, load ${loadavg()[0]?.toFixed(1)}`;
-  const { rows: files, ratePerSecond, connections, workers } = options;
-  const load = `${files} files, ${ratePerSecond} calls/s over ${connections} connections, ${workers} worker(s)`;
-  return printFigures(rows, { title: `${machine}; ${load}`, facts: { machine, run: load }, json: options.json });
+  const { ratePerSecond, connections, workers } = options;
+  const how = `${ratePerSecond} calls/s over ${connections} connections, ${workers} worker(s)`;
+  return show(await runMetadata({ ...options, dataDirectory }, report), how);
 }
 
 function parse(args: string[]) {
@@ -58,6 +71,7 @@ function parse(args: string[]) {
       against: { type: "string" },
       rounds: { type: "string", default: "5" },
       keep: { type: "string" },
+      partitions: { type: "string" },
       rate: { type: "string", default: "300" },
       workers: { type: "string", default: "2" },
       connections: { type: "string", default: "100" },
@@ -71,8 +85,11 @@ function parse(args: string[]) {
   const { against } = values;
   if (against !== undefined && values.keep !== undefined)
     throw new Error("--keep keeps one database, and --against fills one for each checkout; leave one of them out");
+  if (values.partitions !== undefined && (against ?? values.keep) !== undefined)
+    throw new Error("--partitions compares two databases of its own; leave --keep and --against out");
   return {
     against,
+    partitions: values.partitions === undefined ? undefined : parseCount("partitions", values.partitions, [2, 256]),
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     rows: parseCount("rows", values.rows ?? (against === undefined ? "10000000" : "100000"), [1000, 100_000_000]),
     keep: values.keep,

@@ -94,7 +94,9 @@ CREATE TABLE file (
   -- them; the row stays as a tombstone, and purge_time says when.
   purge_state text CHECK (purge_state IN ('purging', 'purged')),
   PRIMARY KEY (namespace, file_id),
-  UNIQUE (bucket, s3_key),
+  -- A key holds a UUID, so the namespace makes no difference; every unique key has it, because PostgreSQL asks for that where the
+  -- table is partitioned by namespace.
+  UNIQUE (bucket, s3_key, namespace),
   CONSTRAINT file_purge_state CHECK (purge_state IS NULL OR (
     purge_time IS NOT NULL AND NOT legal_hold AND (supersede_time IS NOT NULL OR delete_time IS NOT NULL)))
 );

@@ -202,8 +202,9 @@ CREATE TABLE dead_letter (
   FOREIGN KEY (namespace, subscription_id) REFERENCES subscription ON DELETE CASCADE
 );
 
--- Where the numbers are given now, in the form of journal_origin.made_by.
-CREATE FUNCTION journal_here() RETURNS text LANGUAGE plpgsql STABLE AS $$
+-- Where the numbers are given now, in the form of journal_origin.made_by. With the owner's rights, so that everybody gets the same answer:
+-- two different ones, by turns, would be one origin after the other.
+CREATE FUNCTION journal_here() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   own text := (SELECT d.oid::text FROM pg_database d WHERE d.datname = current_database());
 BEGIN

@@ -8,6 +8,7 @@ import type { Namespace } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
+import { findServerLacks } from "./postgres/pool/server-lacks.ts";
 import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -41,6 +42,7 @@ export async function connectDatabase(
       }
       const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
+        for (const { message, mend } of await findServerLacks(pools.commands)) options.log.warn(`${message}: ${mend}`);
         const namespaces = createNamespaceRepository(pools.commands);
         logDrift(options.log, await namespaces.ensure(config.namespace), config.namespace);
         const directory = new NamespaceDirectory(namespaces);

@@ -90,7 +90,7 @@ async function fillOnce(
  * Reads everything once: indexes, which every query uses, into PostgreSQL's own cache, and tables into the system's cache.
  * The indexes are read last, because the tables go through PostgreSQL's cache as well and would push them out.
  */
-async function warm(client: Client): Promise<void> {
+export async function warm(client: Client): Promise<void> {
   await client.query("CREATE EXTENSION IF NOT EXISTS pg_prewarm");
   await client.query(`
     SELECT pg_prewarm(oid, CASE relkind WHEN 'i' THEN 'buffer' ELSE 'read' END) FROM pg_class

@@ -1,23 +1,19 @@
 import type { Client } from "pg";
-import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
-import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { Checkout } from "../against/checkout.ts";
 import type { Cost, Trial } from "../against/compare-checkouts.ts";
 import type { Stage } from "../contender.ts";
 import { migrateDatabase, startSluice } from "../sluice-service.ts";
+import { drawCallKinds } from "./call-kinds.ts";
 import { startCallLoad } from "./call-load.ts";
 import { fillDatabase } from "./filled-database.ts";
 import type { MetadataLoad } from "./measure-latencies.ts";
 import { saturate } from "./measure-saturation.ts";
-import { createSample, drawFilter, type Sample } from "./sample.ts";
+import { createSample, type Sample } from "./sample.ts";
 
 /** Calls that wait for an answer at any time. */
 const IN_FLIGHT = 8;
 /** The calls of a warm-up, as a fraction of those that are measured: the measured code must be compiled. */
 const WARM_UP_PART = 0.5;
-const namespace = "default";
-const { getFile, listFiles, searchFiles } = FileQueryService.method;
-const { updateFile } = FileCommandService.method;
 
 /** A trial on databases that it fills, one for each checkout. */
 export interface MetadataTrial {
@@ -55,28 +51,16 @@ async function measureCalls(stage: Stage, sample: Sample, load: MetadataLoad): P
   const warmUp = Math.ceil(count * WARM_UP_PART);
   const service = await startSluice(stage);
   const calls = await startCallLoad(service.url, Math.min(load.connections, IN_FLIGHT));
-  const cost = async (name: string, run: (from: number, to?: number) => ReturnType<typeof calls.run>) => {
-    await run(0, warmUp);
-    const { cpuMs } = await saturate(service.process.pid, count, () => run(warmUp));
-    return { name: `CPU ms a call, ${name}`, value: cpuMs };
-  };
-  const pace = { inFlight: IN_FLIGHT };
+  const costs: Cost[] = [];
   try {
-    const paths = await sample.paths(count + warmUp);
-    const gets = paths.map((path) => ({ namespace, path }));
-    const lists = paths.map((path) => ({ namespace, prefix: path.slice(0, path.lastIndexOf("/")) }));
-    const searches = paths.map(() => ({ namespace, filter: drawFilter(sample) }));
-    const updates = paths.map((path, index) => ({
-      requestId: crypto.randomUUID(),
-      file: { namespace, path, labels: { stage: `stage-${index % 4}` } },
-      updateMask: { paths: ["labels.stage"] },
-    }));
-    return [
-      await cost("GetFile", (...range) => calls.run(getFile, gets.slice(...range), pace)),
-      await cost("ListFiles", (...range) => calls.run(listFiles, lists.slice(...range), pace)),
-      await cost("SearchFiles by filter", (...range) => calls.run(searchFiles, searches.slice(...range), pace)),
-      await cost("UpdateFile", (...range) => calls.run(updateFile, updates.slice(...range), pace)),
-    ];
+    for (const { name, run } of await drawCallKinds(sample, count + warmUp)) {
+      await run(calls, [0, warmUp], IN_FLIGHT);
+      const { cpuMs } = await saturate(service.process.pid, count, () =>
+        run(calls, [warmUp, count + warmUp], IN_FLIGHT),
+      );
+      costs.push({ name: `CPU ms a call, ${name}`, value: cpuMs });
+    }
+    return costs;
   } finally {
     await calls.stop();
     await service.process.stop();

@@ -3,11 +3,12 @@ import { DomainError } from "../domain/errors.ts";
 import { assertSameBinding } from "../domain/namespaces/refusals.ts";
 import { findNamespace } from "../postgres/namespace-repository.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
+import { findServerLacks } from "../postgres/pool/server-lacks.ts";
 import { validateMigrations } from "../postgres/schema/migrate.ts";
 import { listFailedUploads } from "../postgres/uploads/failed-uploads.ts";
-import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { type Finding, findErrorCode, problem, warning, well } from "./finding.ts";
 
-type Reached = Pick<Config["database"], "url" | "tls">;
+type Reached = Pick<Config["database"], "url" | "tls" | "iamRegion">;
 type Pool = Awaited<ReturnType<typeof createDatabasePool>>;
 
 /** Checks the database and its replica: connection, account, schema, the namespace and its uploads. Changes nothing. */
@@ -19,11 +20,16 @@ export async function checkDatabase({ database, namespace }: Config): Promise<Fi
   return findings;
 }
 
-/** Checks the rows of the namespace. */
-async function checkRows({ url, tls }: Reached, namespace: Config["namespace"]): Promise<Finding[]> {
-  const pool = await createDatabasePool("doctor", { url, tls, limits: { connectionsMax: 1 } });
+/** Checks what the server lacks, and the rows of the namespace. */
+async function checkRows(reached: Reached, namespace: Config["namespace"]): Promise<Finding[]> {
+  const pool = await createDatabasePool("doctor", { ...reached, limits: { connectionsMax: 1 } });
   try {
-    return [await checkNamespace(pool, namespace), await checkUploads(pool, namespace.name)];
+    const lacks = await findServerLacks(pool);
+    return [
+      ...lacks.map(({ message, mend }) => warning("database", message, mend)),
+      await checkNamespace(pool, namespace),
+      await checkUploads(pool, namespace.name),
+    ];
   } finally {
     await pool.end();
   }
@@ -68,11 +74,11 @@ async function checkNamespace(pool: Pool, namespace: Config["namespace"]): Promi
   }
 }
 
-async function checkOne(check: string, { url, tls }: Reached): Promise<Finding> {
+async function checkOne(check: string, { url, tls, iamRegion }: Reached): Promise<Finding> {
   const { host, pathname, username } = new URL(url);
   const variable = check === "database" ? "SLUICE_DATABASE_URL" : "SLUICE_DATABASE_READ_URL";
   try {
-    const { pending } = await validateMigrations({ url, tls });
+    const { pending } = await validateMigrations({ url, tls, iamRegion });
     if (pending.length === 0) return well(check, `${host} answers, and its schema is up to date`);
     return problem(check, `the schema lacks ${pending.join(", ")}`, "run: sluice migrate");
   } catch (error) {

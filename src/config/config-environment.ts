@@ -58,8 +58,10 @@ export const ENVIRONMENT = {
   SLUICE_PLAINTEXT: z.enum(["behind-proxy"], { error: 'must be "behind-proxy", or unset' }).optional(),
   /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
-  /** postgres://user:password@host:port/database?sslmode=verify-full */
+  /** postgres://user:password@host:port/database?sslmode=verify-full; with pooler=transaction where a pooler is in front */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
+  /** The database itself, for `sluice migrate`, where SLUICE_DATABASE_URL leads to a pooler; the same URL when unset. */
+  SLUICE_DATABASE_DIRECT_URL: databaseUrl().optional(),
   /** A read replica for queries of files; the same database when unset. */
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
   /** PEM file of authorities that sign the databases' certificates; those that Node knows when unset. */

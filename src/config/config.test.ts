@@ -475,6 +475,8 @@ describe("parseDatabase", () => {
   it("needs nothing but the database", () => {
     const { SLUICE_DATABASE_URL } = LEAST;
     expect(parseDatabase({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` }).url).to.equal(SLUICE_DATABASE_URL);
+    const direct = "postgres://user:secret@127.0.0.1:5432/direct";
+    expect(parseDatabase({ SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL: direct }).url).to.equal(direct);
     expect(() => parseDatabase({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
     expect(() => parseDatabase({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
   });

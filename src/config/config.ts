@@ -50,16 +50,18 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return Object.freeze(toConfig(result.data));
 }
 
-/** How the database is reached, which is all that a schema migration needs. Throws ConfigError. */
+/** How the database itself is reached, past a pooler, which is all that a schema migration needs. Throws ConfigError. */
 export function parseDatabase(environment: Readonly<Record<string, string | undefined>>): DatabaseConfig {
-  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV } = ENVIRONMENT;
-  const variables = { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV };
+  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL, SLUICE_DATABASE_CA } = ENVIRONMENT;
+  const { SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV } = ENVIRONMENT;
+  const urls = { SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL };
+  const variables = { ...urls, SLUICE_DATABASE_CA, SLUICE_DATABASE_AUTH, AWS_REGION, NODE_ENV };
   const result = z.object(variables).safeParse(toSet(environment));
   const problems = result.success
     ? [...findDatabaseProblems(result.data), ...findDatabaseAuthProblems(result.data)]
     : result.error.issues.map(toSentence);
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return toDatabaseConfig(result.data.SLUICE_DATABASE_URL, result.data);
+  return toDatabaseConfig(result.data.SLUICE_DATABASE_DIRECT_URL ?? result.data.SLUICE_DATABASE_URL, result.data);
 }
 
 /** How a database is reached, and in which region RDS issues a token for each login; without a region the URL has the password. */

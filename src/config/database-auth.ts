@@ -12,8 +12,9 @@ export function toIamRegion(url: string, env: AuthEnvironment): string | undefin
 /** What keeps tokens of RDS from logging in at the databases of the environment, one sentence each. */
 export function findDatabaseAuthProblems(env: Partial<Environment>): string[] {
   if (env.SLUICE_DATABASE_AUTH !== "rds-iam") return [];
-  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_READ_URL } = env;
-  return Object.entries({ SLUICE_DATABASE_URL, SLUICE_DATABASE_READ_URL }).flatMap(([name, text]) => {
+  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL, SLUICE_DATABASE_READ_URL } = env;
+  const urls = { SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL, SLUICE_DATABASE_READ_URL };
+  return Object.entries(urls).flatMap(([name, text]) => {
     if (text === undefined) return [];
     const url = new URL(text);
     const problems: string[] = [];

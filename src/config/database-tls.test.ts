@@ -69,6 +69,16 @@ describe("findDatabaseProblems", () => {
     });
   }
 
+  it("knows poolers by one parameter, and leads migrations past them", () => {
+    expect(problemsOf(`${HERE}?pooler=transaction`, { SLUICE_DATABASE_DIRECT_URL: HERE })).to.deep.equal([]);
+    expect(problemsOf(`${HERE}?pooler=session`)).to.deep.equal([
+      "SLUICE_DATABASE_URL has pooler=session; write pooler=transaction, or nothing where a pooler keeps sessions",
+    ]);
+    expect(problemsOf(HERE, { SLUICE_DATABASE_DIRECT_URL: `${HERE}?pooler=transaction` })).to.deep.equal([
+      "SLUICE_DATABASE_DIRECT_URL has pooler=transaction; name the database itself, which migrations need",
+    ]);
+  });
+
   it("refuses a second host, which one of the drivers would take", () => {
     expect(problemsOf(`${HERE}?host=db.example.com`)[0]).to.contain("names two hosts, 127.0.0.1 and");
   });

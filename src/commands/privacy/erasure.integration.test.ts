@@ -7,7 +7,7 @@ import { continueErasures, reapplyErasures } from "../../jobs/erase-subjects.ts"
 import { createJournalWriter } from "../../postgres/journal/journal-writer.ts";
 import { createErasureRepository } from "../../postgres/privacy/erasures.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { createDatabaseOn } from "../../testing/rigs/postgres.ts";
+import { createDatabaseOn, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { createOpen, nextIdentity, nextUuid, RETENTION_MS, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
@@ -253,14 +253,14 @@ describe("the erasure of a person", function () {
 
   it("is done again in a database that was restored from before it, and once", async () => {
     await storeAll();
-    const { url } = subject;
+    const { url, adminUrl } = subject;
     await subject.pools.end();
-    const server = new URL(url);
+    const server = new URL(adminUrl);
+    const template = server.pathname.slice(1);
     server.pathname = "/postgres";
-    const template = url.slice(url.lastIndexOf("/") + 1).replace(/\?.*/, "");
     const restored = await createDatabaseOn(server.href, { name: `${template}_restored`, template });
-    const reopen = (database: { url: string; drop(): Promise<void> }) => createPostgresSubject(async () => database);
-    subject = await reopen({ url, drop: async () => {} });
+    const reopen = (database: TestDatabase) => createPostgresSubject(async () => database);
+    subject = await reopen({ url, adminUrl, drop: async () => {} });
     const { erasureId } = await erase();
     await subject.close();
     subject = await reopen(restored);

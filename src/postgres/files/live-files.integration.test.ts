@@ -51,16 +51,15 @@ describe("LiveFiles, in PostgreSQL", function () {
     // How the prepared statement would be run with whatever is asked for: it is planned so after a few calls.
     const planning = {
       any: async (query: { sql: string; values: readonly unknown[] }) => {
-        await queries.connect(async (connection) => {
+        await queries.transaction(async (transaction) => {
           const text = query.sql.replaceAll("$slonik_", "$");
           const run = (statement: string) =>
-            connection.any({ ...sql.type(planRow)`SELECT 1`, sql: statement, values: [] });
-          await run("SET plan_cache_mode = force_generic_plan");
+            transaction.any({ ...sql.type(planRow)`SELECT 1`, sql: statement, values: [] });
+          await run("SET LOCAL plan_cache_mode = force_generic_plan");
           await run(`PREPARE looked_up (text[], text[]) AS ${text}`);
           const rows = await run("EXPLAIN EXECUTE looked_up ('{default}', '{f/1}')");
           plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
           await run("DEALLOCATE looked_up");
-          await run("RESET plan_cache_mode");
         });
         return [];
       },

@@ -28,7 +28,7 @@ describe("the rights and the life of the journal's entries", () => {
   let owner: Client;
   beforeEach(async () => {
     database = await createTestDatabase();
-    owner = new Client({ connectionString: database.url });
+    owner = new Client({ connectionString: database.adminUrl });
     await owner.connect();
   });
   afterEach(async () => {
@@ -48,6 +48,9 @@ describe("the rights and the life of the journal's entries", () => {
       await owner.query(`
         CREATE TABLE ${table}_${month} PARTITION OF ${table}
         FOR VALUES FROM ('${from}') TO ('${from}'::timestamptz + interval '31 days')`);
+      // As the service would have made it: for the owner of the table.
+      const { rows } = await owner.query(`SELECT tableowner AS name FROM pg_tables WHERE tablename = '${table}'`);
+      await owner.query(`ALTER TABLE ${table}_${month} OWNER TO ${rows[0].name}`);
     }
     await owner.query(
       "INSERT INTO journal_entry (entry_time, namespace, action, outcome, resource_kind, token_kind) VALUES ($1, 'default', 'GetFile', 'done', 'file', 'dev')",
@@ -55,12 +58,19 @@ describe("the rights and the life of the journal's entries", () => {
     );
   };
 
+  /** A subscription that has delivered nothing yet. */
+  const subscribe = () =>
+    owner.query(
+      `INSERT INTO subscription (namespace, subscription_id, principal, receiver_kind, receiver, types, path_prefix, origin_id, sequence)
+       VALUES ('default', gen_random_uuid(), 'dev:local', 'webhook', 'https://example.org/', '{}', '', journal_origin_here(), 0)`,
+    );
+
   describe("for a role that does not own the tables", () => {
     let pools: DatabasePools;
     let service: Client;
     beforeEach(async () => {
       await owner.query(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'p'`);
-      await migrate({ url: database.url, serviceRole: ROLE });
+      await migrate({ url: database.adminUrl, serviceRole: ROLE });
       const url = new URL(database.url);
       url.username = ROLE;
       url.password = "p";
@@ -123,6 +133,23 @@ describe("the rights and the life of the journal's entries", () => {
       expect(rows.map(({ after }) => after)).to.deep.equal([{ erasure_id: erasureId, entry_ids: [entries[0]?.[1]] }]);
       const left = await service.query("DELETE FROM journal_personal").catch(({ code }) => code);
       expect(left, "by no other way").to.equal("42501");
+    });
+
+    it("leave one origin to the numbers, where the owner alone may ask which cluster it is", async () => {
+      await owner.query("REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC");
+      const relay = createJournalRelay(pools.commands);
+      await ensureNamespace(pools.commands);
+      await subscribe();
+      const daysSinceApril = (Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000;
+      await makeOldMonth("2024_03");
+      await relay.numberNew();
+      // Its partition goes unless a subscription of this origin is still to deliver it.
+      await relay.dropPartitions({ keptDays: Math.floor(daysSinceApril - 3) });
+      await createJournalWriter(pools.journal).enter([sampleEntry()]);
+      expect(await relay.numberNew()).to.be.above(0);
+      expect((await owner.query("SELECT count(*)::int AS origins FROM journal_origin")).rows).to.deep.equal([
+        { origins: 1 },
+      ]);
     });
 
     it("are not enough to change, delete or hide an entry, nor its number", async () => {
@@ -230,10 +257,7 @@ describe("the rights and the life of the journal's entries", () => {
       const relay = createJournalRelay(pools.commands);
       await ensureNamespace(pools.commands);
       await relay.numberNew();
-      await owner.query(
-        `INSERT INTO subscription (namespace, subscription_id, principal, receiver_kind, receiver, types, path_prefix, origin_id, sequence)
-         VALUES ('default', gen_random_uuid(), 'dev:local', 'webhook', 'https://example.org/', '{}', '', journal_origin_here(), 0)`,
-      );
+      await subscribe();
       const daysSinceApril = (Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000;
       const overdue = (days: number) => ({ keptDays: Math.floor(daysSinceApril - days) });
       expect(await relay.dropPartitions(overdue(3)), "January is overdue for longer").to.equal(1);

@@ -1,10 +1,11 @@
 import { expect } from "chai";
 import { Client } from "pg";
+import { sql } from "slonik";
 import type { JournalWriter } from "../../domain/journal/new-entry.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { until } from "../../testing/rigs/until.ts";
 import { sampleEntry } from "../../testing/samples/sample-entries.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
-import { createDatabasePool } from "../pool/pool.ts";
 import { createJournal } from "./journal.ts";
 import { createJournalRelay } from "./journal-relay.ts";
 import { createJournalWriter } from "./journal-writer.ts";
@@ -76,14 +77,18 @@ describe("createJournalWriter", () => {
   });
 
   it("fails in time while the tables are locked, and has written nothing when they are free again", async () => {
-    const pool = await createDatabasePool("hasty", { url: subject.url, limits: { statementTimeoutMs: 50 } });
+    const hasty = createJournalWriter(subject.pools.commands, { lockedMaxMs: 50 });
     await admin.query("BEGIN");
     await admin.query("LOCK TABLE journal_entry IN ACCESS EXCLUSIVE MODE");
-    expect(await catchError(() => createJournalWriter(pool).enter([sampleEntry()]))).to.include({
-      reason: "DATABASE_UNAVAILABLE",
+    const entering = catchError(() => hasty.enter([sampleEntry()]));
+    await until("it has waited for longer", async () => {
+      const waits = await subject.pools.queries.exists(sql.unsafe`
+        SELECT true FROM pg_stat_activity a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'
+          AND clock_timestamp() > a.query_start + interval '60 milliseconds'`);
+      return waits;
     });
     await admin.query("ROLLBACK");
-    await pool.end();
+    expect(await entering).to.include({ reason: "DATABASE_UNAVAILABLE" });
     await writer.enter([sampleEntry()]);
     expect(await readAll()).to.have.length(1);
   });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
-import { createTestDatabase, type TestDatabase, type TestServer } from "../../testing/rigs/postgres.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 import { startTlsPostgres } from "../../testing/rigs/tls-postgres.ts";
@@ -17,8 +17,8 @@ describe("TLS to the database", function () {
   this.timeout(120_000);
   let authority: TlsCertificate;
   let stranger: TlsCertificate;
-  let server: TestServer | undefined;
-  let misnamed: TestServer | undefined;
+  let server: Awaited<ReturnType<typeof startTlsPostgres>> | undefined;
+  let misnamed: typeof server;
   let plain: TestDatabase;
   before(async function () {
     const made = await createTlsCertificate();
@@ -72,7 +72,11 @@ describe("TLS to the database", function () {
       () => ({ url: misnamed!.url, tls: { ca: authority.cert } }),
       /for other names than that of its URL/,
     ],
-    ["no TLS", () => ({ url: plain.url, tls: { ca: authority.cert } }), /does not answer over TLS; turn its ssl on/],
+    [
+      "no TLS",
+      () => ({ url: plain.adminUrl, tls: { ca: authority.cert } }),
+      /does not answer over TLS; turn its ssl on/,
+    ],
   ] as const) {
     it(`refuses a server with ${what}, on every way, and says so`, async () => {
       for (const way of WAYS) {

@@ -44,6 +44,8 @@ describe("violates", () => {
     const error = new UniqueIntegrityConstraintViolationError(cause as never);
     expect(violates(error, "file_live_path")).to.equal(true);
     expect(violates(error, "upload_pkey")).to.equal(false);
+    const divided = Object.assign(new Error("duplicate"), { constraint: "file_live_path_p13", code: "23505" });
+    expect(violates(divided, "file_live_path")).to.equal(true);
     expect(violates(new Error("file_live_path"), "file_live_path")).to.equal(false);
   });
 });

@@ -36,6 +36,8 @@ const FULL_STATE = "53100";
 const NO_PARTITION_STATE = "23514";
 /** When a caller may try again after the disk was full, in milliseconds: somebody has to make room. */
 const RETRY_AFTER_FULL_MS = 60_000;
+/** protocol_violation, by which PgBouncer refuses a session: its settings, its login or its database. */
+const POOLER_REFUSED_STATE = "08P01";
 /** A login or database name that the server does not know: our configuration, or a password that was changed. */
 const REFUSED_STATES = /^(28...|3D000)$/;
 /** A certificate that is valid, but not for the name of the URL. */
@@ -58,10 +60,10 @@ export function databaseUnavailable(cause: unknown): DomainError {
 
 /** `unavailable / DATABASE_UNAVAILABLE` for a server that takes no TLS, or does not answer over it. */
 export function databaseUnsecured(cause: unknown): DomainError {
-  return tlsFailed("does not answer over TLS; turn its ssl on, or check the host and port of its URL", cause);
+  return unavailable("does not answer over TLS; turn its ssl on, or check the host and port of its URL", cause);
 }
 
-function tlsFailed(problem: string, cause: unknown): DomainError {
+function unavailable(problem: string, cause: unknown): DomainError {
   return new DomainError("unavailable", `the metadata database ${problem}`, {
     reason: "DATABASE_UNAVAILABLE",
     retryAfterMs: RETRY_AFTER_MS,
@@ -83,12 +85,18 @@ export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   const code = codeOf(error);
   if (REFUSED_STATES.test(code)) return loginRefused(error);
+  if (code === POOLER_REFUSED_STATE) {
+    return unavailable(
+      "is behind a pooler that refuses the session; write pooler=transaction into its URL, or check user, password and database name",
+      error,
+    );
+  }
   if (code === FULL_STATE) return databaseFull(error);
   if (code === OTHER_NAME) {
-    return tlsFailed("has a certificate for other names than that of its URL; write one that is in it", error);
+    return unavailable("has a certificate for other names than that of its URL; write one that is in it", error);
   }
   if (UNTRUSTED_CODES.test(code)) {
-    return tlsFailed("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
+    return unavailable("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
   }
   if (code === NO_PARTITION_STATE && !hasConstraint(error)) return databaseUnavailable(error);
   if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
@@ -117,9 +125,13 @@ function loginRefused(cause: unknown): DomainError {
   });
 }
 
-/** Whether a statement failed on the constraint or unique index of that name. */
+/** The end of the name that a partition's constraint or index has, which deploy/postgres/partition-by-namespace.sql gives it. */
+const PARTITION_END = /_p\d+$/;
+
+/** Whether a statement failed on the constraint or unique index of that name, or on that of a partition. */
 export function violates(error: unknown, constraint: string): boolean {
-  return error instanceof Error && "constraint" in error && error.constraint === constraint;
+  if (!(error instanceof Error) || !("constraint" in error)) return false;
+  return String(error.constraint).replace(PARTITION_END, "") === constraint;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of any shape are wrapped without looking at what they take

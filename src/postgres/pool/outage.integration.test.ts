@@ -106,7 +106,7 @@ describe("createDatabasePool", () => {
   });
 
   it("cancels a statement that lasts too long", async () => {
-    const pool = await createDatabasePool("test", { url: database.url, limits: { statementTimeoutMs: 50 } });
+    const pool = await createDatabasePool("test", { url: database.adminUrl, limits: { statementTimeoutMs: 50 } });
     const error = await pool.query(sql.unsafe`SELECT pg_sleep(30)`).catch((refusal: unknown) => refusal);
     expect(error).to.have.property("name", "Error");
     expect(error).to.have.property("message").that.includes("statement_timeout");
@@ -134,7 +134,7 @@ describe("createDatabasePool", () => {
   });
 
   it("refuses a login that the server does not know", async () => {
-    const url = new URL(database.url);
+    const url = new URL(database.adminUrl);
     url.password = "wrong";
     const error = await expectRefusal(createDatabasePool("test", { url: url.href }), "DATABASE_UNAVAILABLE");
     expect(error.message).to.include("refuses the login");

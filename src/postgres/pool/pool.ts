@@ -12,6 +12,7 @@ import { observeMetric } from "../../telemetry/metrics.ts";
 import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
 import { atBorder, databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
 import { observeQueries } from "./observe-queries.ts";
+import { forgetStatementNames, toDatabaseWay } from "./pooler.ts";
 import { createRdsPassword } from "./rds-password.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
 import { ServerGate } from "./server-gate.ts";
@@ -23,7 +24,7 @@ export interface PoolLimits {
   /** Connections at most; PostgreSQL's own limit divided by pools, workers and replicas. */
   connectionsMax: number;
   connectTimeoutMs: number;
-  /** Longest statement; the server cancels it. */
+  /** Longest statement; the server cancels it. Behind a pooler the server's own settings for the role decide. */
   statementTimeoutMs: number;
   /** An idle connection is closed after this. */
   idleTimeoutMs: number;
@@ -65,7 +66,7 @@ export const PRIMARY_CONNECTIONS_MAX =
 
 /** How the database is reached. */
 export interface PoolOptions {
-  /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */
+  /** postgres://user@host:port/database, without `sslmode`: `tls` says it. `pooler=transaction` says that a pooler is in front. */
   url: string;
   tls?: DatabaseTls | undefined;
   /** Region of RDS, which then issues a token for each new connection; the URL's password is used when left out. */
@@ -87,7 +88,8 @@ const END_TIMEOUT_MS = 5_000;
  * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached now. End it with `pool.end()`.
  */
 export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
-  const { url, iamRegion } = options;
+  const { iamRegion } = options;
+  const { url, isPooled } = toDatabaseWay(options.url);
   const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
   keepRowsYoung();
   hearClientErrors();
@@ -99,14 +101,16 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       interceptors: [
         rowValidation,
         observeQueries(name),
+        ...(isPooled ? [forgetStatementNames] : []),
         ...(options.gate === undefined ? [] : [options.gate.interceptor]),
       ],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
       connectionRetryLimit: CONNECT_ATTEMPTS_MAX,
-      statementTimeout: limits.statementTimeoutMs,
-      idleInTransactionSessionTimeout: limits.statementTimeoutMs,
+      // Parameters of a session, which a pooler refuses.
+      statementTimeout: isPooled ? "DISABLE_TIMEOUT" : limits.statementTimeoutMs,
+      idleInTransactionSessionTimeout: isPooled ? "DISABLE_TIMEOUT" : limits.statementTimeoutMs,
       idleTimeout: limits.idleTimeoutMs,
       maximumConnectionAge: CONNECTION_AGE_MAX_MS,
       gracefulTerminationTimeout: END_TIMEOUT_MS,

@@ -12,7 +12,7 @@ describe("hearClientErrors", () => {
   after(() => database.drop());
 
   it("keeps a connection that the server ends, and nobody uses, from ending the process", async () => {
-    const [idle, other] = [new Client(database.url), new Client(database.url)];
+    const [idle, other] = [new Client(database.adminUrl), new Client(database.adminUrl)];
     await Promise.all([idle.connect(), other.connect()]);
     const ended = new Promise<void>((resolve) => idle.once("end", () => resolve()));
     const { rows } = await idle.query("SELECT pg_backend_pid() AS pid");

@@ -9,6 +9,7 @@ import { Client } from "pg";
 import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
 import { createEmptyDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
+import { executeOn } from "../../testing/rigs/postgres-form.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
 import { createFileRepository } from "../files/file-repository.ts";
@@ -49,6 +50,27 @@ describe("migrate", () => {
     expect(applied[0]).to.equal("V1__initial_schema.sql");
     expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
     expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
+  });
+
+  it("says what is missing when the user may not make the extension, and who makes it", async () => {
+    const role = `stranger_${process.pid}`;
+    await executeOn(
+      database.adminUrl,
+      `DROP EXTENSION IF EXISTS pg_trgm; CREATE ROLE ${role} LOGIN PASSWORD 'test'; GRANT CREATE ON SCHEMA public TO ${role}`,
+    );
+    const strange = new URL(database.adminUrl);
+    strange.username = role;
+    try {
+      const error = await expectRefusal(migrate({ url: strange.href }), "ARGUMENT_INVALID");
+      expect(error.message).to.equal(
+        `the database lacks the extension pg_trgm, and the user ${role} may not create it. ` +
+          `Let the database's owner or an administrator run in the database ${strange.pathname.slice(1)}: CREATE EXTENSION pg_trgm`,
+      );
+      await executeOn(database.adminUrl, "CREATE EXTENSION pg_trgm");
+      expect((await migrate({ url: strange.href })).applied[0]).to.equal("V1__initial_schema.sql");
+    } finally {
+      await executeOn(database.adminUrl, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
   });
 
   it("applies once when replicas start together", async () => {
@@ -141,14 +163,14 @@ describe("migrate", () => {
   });
 
   it("refuses a database that cannot hold all of Unicode", async () => {
-    await select("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    await executeOn(database.adminUrl, "CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
     const url = new URL(database.url);
     url.pathname = "/ascii_only";
     try {
       const error = await expectRefusal(migrate({ url: url.href, directory }), "ARGUMENT_INVALID");
       expect(error.message).to.match(/has the encoding SQL_ASCII; create one with .*'UTF8'/);
     } finally {
-      await select("DROP DATABASE ascii_only");
+      await executeOn(database.adminUrl, "DROP DATABASE ascii_only");
     }
   });
 

@@ -3,6 +3,7 @@ import { Client, type ClientBase, escapeIdentifier } from "pg";
 import { DomainError } from "../../domain/errors.ts";
 import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
 import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
+import { toDatabaseWay } from "../pool/pooler.ts";
 import { createRdsPassword } from "../pool/rds-password.ts";
 import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
 import {
@@ -16,7 +17,7 @@ import {
 
 /** How the database is reached, and what is applied to it. */
 export interface MigrateOptions {
-  /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. */
+  /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. `migrate` refuses one with `pooler=transaction`. */
   url: string;
   tls?: DatabaseTls | undefined;
   /** Region of RDS, which then issues a token for the login; the URL's password is used when left out. */
@@ -41,6 +42,7 @@ const ADVISORY_LOCK = 7_758_423_311_019;
  * is kept then), `unavailable / DATABASE_UNAVAILABLE`.
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+  assertDirect(options.url);
   return await withClient(options, async (client) => {
     const files = await readMigrationFiles(options.directory ?? OWN_DIRECTORY);
     await assertUtf8(client);
@@ -48,6 +50,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     let history = await readHistory(client);
     if (history === undefined) {
       await assertEmpty(client);
+      await assertExtension(client);
       await createHistory(client);
       history = [];
     }
@@ -71,12 +74,14 @@ export async function validateMigrations(options: MigrateOptions): Promise<{ pen
 }
 
 async function withClient<T>(options: MigrateOptions, work: (client: ClientBase) => Promise<T>): Promise<T> {
+  const { url, isPooled } = toDatabaseWay(options.url);
   const client = new Client({
-    connectionString: await toLoginUrl(options),
+    connectionString: await toLoginUrl({ ...options, url }),
     // Without this, the environment's PGSSLMODE would decide.
     ssl: options.tls === undefined ? false : toTlsOptions(options.tls),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
+    // A parameter of the session, which a pooler refuses.
+    ...(!isPooled && { lock_timeout: LOCK_TIMEOUT_MS }),
     application_name: "sluice-migrate",
   });
   // A connection lost between two statements shows at the next one; unheard, the event would end the process.
@@ -96,6 +101,15 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   }
 }
 
+/** A lock of the session keeps migrators apart, and each file's statements belong together. */
+function assertDirect(url: string): void {
+  if (!toDatabaseWay(url).isPooled) return;
+  const message =
+    "the URL says pooler=transaction, and a migration needs a session of its own; name the database itself, past the pooler, in " +
+    "SLUICE_DATABASE_DIRECT_URL";
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID" });
+}
+
 /** The URL with a password. pg forgets a function that makes one when it has a URL as well. */
 async function toLoginUrl({ url, iamRegion }: MigrateOptions): Promise<string> {
   if (iamRegion === undefined) return url;
@@ -111,6 +125,30 @@ async function assertUtf8(client: ClientBase): Promise<void> {
   if (encoding === "UTF8") return;
   const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
   throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
+}
+
+/** Searches for parts of paths need it, so the first migration makes it where it is missing. */
+const EXTENSION = "pg_trgm";
+
+/** Whoever migrates has to find the extension, or be allowed to make it. */
+async function assertExtension(client: ClientBase): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT current_user AS role, current_database() AS database, v.name IS NOT NULL AS "isAvailable",
+       EXISTS (SELECT FROM pg_extension e WHERE e.extname = $1) AS "isThere",
+       r.rolsuper OR (v.trusted AND has_database_privilege(current_database(), 'CREATE')) AS "isAllowed"
+     FROM pg_roles r LEFT JOIN (
+       SELECT x.name, bool_or(x.trusted) AS trusted FROM pg_available_extension_versions x WHERE x.name = $1 GROUP BY x.name
+     ) v ON true
+     WHERE r.rolname = current_user`,
+    [EXTENSION],
+  );
+  const { isThere, isAvailable, isAllowed, role, database } = rows[0];
+  if (isThere || isAllowed) return;
+  const remedy = isAvailable
+    ? `the user ${role} may not create it. Let the database's owner or an administrator run in the database ${database}: CREATE EXTENSION ${EXTENSION}`
+    : "the server does not offer it. Install PostgreSQL's contrib modules there, or allow the extension where the provider lists those that it allows";
+  const message = `the database lacks the extension ${EXTENSION}, and ${remedy}`;
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID" });
 }
 
 /** On RDS and Aurora, where there is the role rds_iam, the service's role logs in by tokens of IAM. */

@@ -1,6 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { SearchWord } from "../../domain/files/search-words.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
 
 /** The statistics of PostgreSQL are read again after this time; autovacuum samples about as seldom. */
 const STATISTICS_MAX_AGE_MS = 5 * 60 * 1000;
@@ -81,11 +82,17 @@ const statisticsRow = z.object({
   columns: z.record(z.string(), sampled),
 });
 
+/** The rows of a table or an index; where that is divided into partitions, these alone have counts. */
+function sumRows(relation: string): SqlFragment {
+  return sql.fragment`(
+    SELECT coalesce(sum(greatest(0, c.reltuples)), 0)::float8 FROM pg_class c WHERE c.relkind IN ('r', 'i')
+      AND (c.oid = ${relation}::regclass OR c.oid IN (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ${relation}::regclass)))`;
+}
+
 /** Reads them; a table that was never analyzed has none. */
 export async function readStatistics(pool: CommonQueryMethods): Promise<TableStatistics> {
   const { files, labels, columns } = await pool.one(sql.type(statisticsRow)`
-    SELECT greatest(0, (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'file_by_create_time'::regclass))::float8 AS files,
-      greatest(0, (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'file_label'::regclass))::float8 AS labels,
+    SELECT ${sumRows("file_by_create_time")} AS files, ${sumRows("file_label")} AS labels,
       coalesce((
         SELECT jsonb_object_agg(s.attname, jsonb_build_object(
           'values', coalesce(s.most_common_elems::text::text[], s.most_common_vals::text::text[]),

@@ -41,10 +41,11 @@ describe("createUploadRepositories", () => {
       const blocker = new Client({ connectionString: subject.url });
       await blocker.connect();
       try {
-        await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${path}`]);
+        await blocker.query("BEGIN");
+        await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${path}`]);
         const pending = Promise.all([first, second].map(({ uploadId, s3Key }) => commit(uploadId, s3Key)));
         await untilWaiting(subject, 2);
-        await blocker.query("SELECT pg_advisory_unlock_all()");
+        await blocker.query("COMMIT");
         const generations = (await pending).map((outcome) => outcome.upload.file?.generation);
         expect(generations.sort()).to.deep.equal([1, 2]);
       } finally {
@@ -65,10 +66,11 @@ describe("createUploadRepositories", () => {
       const blocker = new Client({ connectionString: subject.url });
       await blocker.connect();
       try {
-        await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${path}`]);
+        await blocker.query("BEGIN");
+        await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${path}`]);
         const racing = Promise.all(uploads.map((upload) => commit(upload)));
         await untilWaiting(subject, 2);
-        await blocker.query("SELECT pg_advisory_unlock_all()");
+        await blocker.query("COMMIT");
         const outcomes = await racing;
         const kinds = outcomes.map(({ kind }) => kind).sort();
         expect(kinds).to.deep.equal(["committed", "generation-mismatch"]);

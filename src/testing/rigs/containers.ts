@@ -41,10 +41,10 @@ export async function startPostgresContainer(): Promise<PostgresContainer> {
   const serverUrl = container.getConnectionUri();
   let databases = 0;
   const createDatabase = async () => {
-    const { url, drop } = await createDatabaseOn(serverUrl, { name: `contract_${++databases}` });
+    const { url, ...database } = await createDatabaseOn(serverUrl, { name: `contract_${++databases}` });
     await migrate({ url });
     // The container has an address of its own, and no certificate.
-    return { url: `${url}?sslmode=disable`, drop };
+    return { ...database, url: `${url}?sslmode=disable` };
   };
   const stop = async () => void (await container.stop());
   return { createDatabase, stop };

@@ -20,7 +20,7 @@ export interface Tool {
   askVersion(program: string): Promise<string>;
 }
 
-/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Terraform. */
+/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for PgBouncer and Terraform. */
 export const TOOLS = {
   cfnLint: {
     name: "cfn-lint",
@@ -138,6 +138,7 @@ export const TOOLS = {
     install: "Flyway 12.4.0, or its Maven packages as .ci/run takes them",
     askVersion: askItself,
   },
+  pgbouncer: { name: "pgbouncer", version: "1", install: "PgBouncer 1 from Debian's packages", askVersion: askItself },
   terraform: {
     name: "terraform",
     version: "1",

@@ -10,7 +10,9 @@ import type { RepositorySubject } from "./repository-subject.ts";
 /** The repositories of PostgreSQL on a database of their own, with the migrations applied; `close` drops it. */
 export async function createPostgresSubject(
   createDatabase: () => Promise<TestDatabase> = createTestDatabase,
-): Promise<RepositorySubject & { links: LinkRepository; pools: DatabasePools; url: string }> {
+): Promise<
+  RepositorySubject & { links: LinkRepository; pools: DatabasePools } & Pick<TestDatabase, "url" | "adminUrl">
+> {
   const database = await createDatabase();
   const pools = await createDatabasePools({ url: database.url });
   for (const name of ["default", "other"]) {
@@ -26,6 +28,7 @@ export async function createPostgresSubject(
     links: createLinkRepository(pools),
     pools,
     url: database.url,
+    adminUrl: database.adminUrl,
     close,
   };
 }

@@ -1,29 +1,38 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
 import { startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { migrate } from "../../postgres/schema/migrate.ts";
 import { guardJournal } from "./journal-guard.ts";
+import { startPgBouncer } from "./pgbouncer.ts";
+import { divideByNamespace, executeOn, prepareManaged, readPostgresForm, TENANT } from "./postgres-form.ts";
 
 /** A database of its own for one test file. */
 export interface TestDatabase {
   url: string;
+  /** The database itself, past a pooler, as a superuser. */
+  adminUrl: string;
   /** Ends its sessions and removes it. */
   drop(): Promise<void>;
 }
 
 /** A PostgreSQL for tests, with a migrated template. */
 export interface TestServer {
+  /** URL of a superuser. */
   url: string;
+  /** What tests reach databases by, under their own names. */
+  testUrl: string;
   /** Ends it and removes its files. */
   stop(): Promise<void>;
 }
 
-/** Variable by which processes that run test files side by side are told the URL of the server that they share. */
+/** Variable by which processes that run test files side by side are told the URLs of the server that they share, as JSON. */
 export const SHARED_SERVER = "SLUICE_TEST_SHARED_POSTGRES";
 
 const TEMPLATE = "template_migrated";
+const EMPTY_TEMPLATE = "template_empty";
+/** The limits that sessions behind a pooler are to have, as docs/deploying.md says. */
+const SESSION_LIMITS = "SET statement_timeout = 10000; SET idle_in_transaction_session_timeout = 10000";
 let server: Promise<TestServer> | undefined;
 let databases = 0;
 
@@ -32,9 +41,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return await createDatabase(TEMPLATE);
 }
 
-/** A fresh database without any table. */
+/** A fresh database without any table. There is no pooler in front of it, because migrations go past poolers. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
-  return await createDatabase("template0");
+  return await createDatabase(EMPTY_TEMPLATE);
 }
 
 /**
@@ -45,10 +54,10 @@ export async function createDatabaseOn(
   serverUrl: string,
   { name, template = "template0 ENCODING 'UTF8' LOCALE 'C'" }: { name: string; template?: string },
 ): Promise<TestDatabase> {
-  await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await executeOn(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => execute(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
+  return { url: url.href, adminUrl: url.href, drop: () => executeOn(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
 }
 
 /** Ends this process's server and removes its files, if any test has started it. */
@@ -61,36 +70,52 @@ export async function stopTestPostgres(): Promise<void> {
 async function createDatabase(template: string): Promise<TestDatabase> {
   const shared = process.env[SHARED_SERVER];
   if (shared === undefined) server ??= startTestServer();
-  const url = shared ?? (await server)!.url;
-  return await createDatabaseOn(url, { name: `test_${process.pid}_${++databases}`, template });
+  const { url, testUrl } = shared === undefined ? await server! : (JSON.parse(shared) as TestServer);
+  const database = await createDatabaseOn(url, { name: `test_${process.pid}_${++databases}`, template });
+  const own = new URL(template === EMPTY_TEMPLATE ? toDirect(testUrl, url) : testUrl);
+  own.pathname = new URL(database.url).pathname;
+  return { ...database, url: own.href };
 }
 
-/** Starts a PostgreSQL on a free port. */
+/** The server itself, as the user of the tests. */
+function toDirect(testUrl: string, serverUrl: string): string {
+  const direct = new URL(serverUrl);
+  direct.username = new URL(testUrl).username;
+  return direct.href;
+}
+
+/** Starts a PostgreSQL on a free port, of the form that SLUICE_TEST_POSTGRES names. */
 export async function startTestServer(): Promise<TestServer> {
+  const form = readPostgresForm();
   const directory = await mkdtemp(join(tmpdir(), "sluice-test-postgres-"));
   const postgres = await startEmbeddedPostgres({
     dataDirectory: join(directory, "data"),
     password: "test",
     durable: false,
   });
-  const { url } = await createDatabaseOn(postgres.url, { name: TEMPLATE });
-  await migrate({ url });
-  await guardJournal(url);
+  const own = new URL(postgres.url);
+  if (form === "managed") {
+    await executeOn(own.href, `CREATE ROLE ${TENANT} LOGIN PASSWORD 'test'`);
+    own.username = TENANT;
+  }
+  for (const name of [EMPTY_TEMPLATE, TEMPLATE]) {
+    const { url } = await createDatabaseOn(postgres.url, { name });
+    if (form === "managed") await prepareManaged(url);
+  }
+  own.pathname = `/${TEMPLATE}`;
+  await migrate({ url: own.href });
+  if (form === "partitions") await divideByNamespace(own.href);
+  await guardJournal(own.href);
+  const pooler =
+    form === "pgbouncer" ? await startPgBouncer(postgres.url, { connectQuery: SESSION_LIMITS }) : undefined;
+  if (typeof pooler === "string") throw new Error(pooler);
   return {
     url: postgres.url,
+    testUrl: pooler?.url ?? own.href,
     stop: async () => {
+      await pooler?.stop();
       await postgres.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

@@ -4,11 +4,11 @@ let stop: (() => Promise<void>) | undefined;
 
 /**
  * For runs of test files side by side (`mocha --parallel --require` this file): starts one PostgreSQL before the first
- * process, whose URL all of them find in their environment. Each would start one for every file else.
+ * process, whose URLs all of them find in their environment. Each would start one for every file else.
  */
 export async function mochaGlobalSetup(): Promise<void> {
   const server = await startTestServer();
-  process.env[SHARED_SERVER] = server.url;
+  process.env[SHARED_SERVER] = JSON.stringify({ url: server.url, testUrl: server.testUrl });
   stop = server.stop;
 }
 

@@ -9,7 +9,7 @@ import type { TlsCertificate } from "./tls-certificate.ts";
 import { until } from "./until.ts";
 
 /** Starts a PostgreSQL on 127.0.0.1 that has TLS by this certificate and refuses every login without it, with the schema. */
-export async function startTlsPostgres({ cert, key }: TlsCertificate): Promise<TestServer> {
+export async function startTlsPostgres({ cert, key }: TlsCertificate): Promise<Pick<TestServer, "url" | "stop">> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-test-tls-postgres-"));
   const data = join(directory, "data");
   const postgres = await startEmbeddedPostgres({ dataDirectory: data, password: "test", durable: false });

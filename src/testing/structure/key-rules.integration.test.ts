@@ -23,6 +23,15 @@ describe("the keys of the schema", () => {
     if (breaches.length > 0) throw new AssertionError(`\n  ${breaches.join("\n  ")}`);
   });
 
+  it("refer to rows of their own namespace, or by the id of an upload", async () => {
+    const { rows } = await client.query(`
+      SELECT c.conname AS name FROM pg_constraint c
+      WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace AND NOT EXISTS (
+        SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attname = 'namespace')
+      ORDER BY 1`);
+    expect(rows.map(({ name }) => name)).to.deep.equal(["part_upload_id_fkey", "writer_upload_id_fkey"]);
+  });
+
   it("are told when they do not, and so are exceptions that are none", async () => {
     await client.query(`
       BEGIN;

@@ -33,7 +33,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   part_pkey: BY_UPLOAD,
   writer_pkey: BY_UPLOAD,
   link_token_sha256_key: "whoever opens a link sends its token and nothing else",
-  file_bucket_s3_key_key: IN_STORAGE,
+  file_bucket_s3_key_namespace_key: IN_STORAGE,
   upload_bucket_s3_key_key: IN_STORAGE,
   upload_token_pkey: BY_TOKEN,
   upload_token_expire_time: FOR_JOBS,
