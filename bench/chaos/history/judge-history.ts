@@ -5,10 +5,11 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isLinearizable } from "./linearize.ts";
+import { narrowUnknown } from "./narrow-unknown.ts";
 import type { Operation } from "./operation.ts";
 
-/** How long porcupine may take for a history, in seconds: some ten thousand calls take it a second or two. */
-const JUDGE_TIMEOUT_SECONDS = 120;
+/** How long porcupine may take for each pair, in seconds: a pair of some hundred calls takes it much less than one. */
+const PAIR_TIMEOUT_SECONDS = 30;
 
 /** The verdict of a judge on a history. */
 export interface HistoryVerdict {
@@ -34,8 +35,15 @@ export function findPorcupine(): HistoryJudge | undefined {
     const folder = await mkdtemp(join(tmpdir(), "sluice-history-"));
     try {
       const file = join(folder, "history");
-      await writeFile(file, operations.map((one) => `${JSON.stringify(one)}\n`).join(""));
-      const said = await run(PORCUPINE, [file, String(JUDGE_TIMEOUT_SECONDS)]);
+      await writeFile(
+        file,
+        narrowUnknown(operations)
+          .map((one) => `${JSON.stringify(one)}\n`)
+          .join(""),
+      );
+      const pairs = new Set(operations.map(({ pair }) => pair)).size;
+      const timeoutMs = 1000 * PAIR_TIMEOUT_SECONDS * (pairs + 1);
+      const said = await run(PORCUPINE, [file, String(PAIR_TIMEOUT_SECONDS)], timeoutMs);
       const problems = said.startsWith("accepted ") ? [] : said.split("\n").filter((line) => line !== "");
       return { problems, judge: "porcupine" };
     } finally {
@@ -54,9 +62,8 @@ export const judgeByOwnCheck: HistoryJudge = async (operations) => {
   return { problems, judge: "the own check" };
 };
 
-async function run(program: string, args: readonly string[]): Promise<string> {
-  const options = { timeout: 2 * JUDGE_TIMEOUT_SECONDS * 1000 };
-  return await promisify(execFile)(program, args, options).then(
+async function run(program: string, args: readonly string[], timeout: number): Promise<string> {
+  return await promisify(execFile)(program, args, { timeout }).then(
     ({ stdout }) => stdout,
     ({ stdout, stderr, message }: { stdout?: string; stderr?: string; message: string }) => stdout || stderr || message,
   );

@@ -1,6 +1,7 @@
 // The algorithm of Wing and Gong with the memory of Lowe: https://www.cs.ox.ac.uk/people/gavin.lowe/LinearizabiltyTesting/paper.pdf. It
 // looks for an order of the calls in which each has the outcome that it had, and in which no call stands before one that had ended when it
 // began. What was tried in vain (which calls, and the state behind them) is remembered, so it is tried once.
+import { type NarrowedOperation, narrowUnknown } from "./narrow-unknown.ts";
 import type { Operation } from "./operation.ts";
 
 /** The state of one path. The generation of a live file is 1 or more. */
@@ -12,7 +13,8 @@ interface Place {
   readonly deleted: Deleted | undefined;
 }
 type Deleted = readonly [content: number, generation: number, others: Deleted | undefined];
-type State = readonly [Place, Place];
+/** Both paths, and those that the call before has touched, as bits, where its outcome is unknown. */
+type State = readonly [Place, Place, pending: number];
 
 const EMPTY: Place = { content: 0, generation: 0, last: 0, deleted: undefined };
 
@@ -24,12 +26,14 @@ export const STATES_MAX = 1_000_000;
  * not enough to tell.
  */
 export function isLinearizable(operations: readonly Operation[], statesMax = STATES_MAX): boolean | undefined {
-  const calls = operations.toSorted((a, b) => a.call - b.call);
+  const calls = narrowUnknown(operations);
+  const before = findBefore(calls);
+  const slots = findSlots(calls);
   const returns = calls.map((one) => (one.outcome === "unknown" ? Number.POSITIVE_INFINITY : one.return));
   const tried = new Set<string>();
   const done = new Array<boolean>(calls.length).fill(false);
   const path: { index: number; state: State; from: number }[] = [];
-  let [state, from, first]: [State, number, number] = [[EMPTY, EMPTY], 0, 0];
+  let [state, from, first]: [State, number, number] = [[EMPTY, EMPTY, 0], 0, 0];
   for (let states = 0; ; states++) {
     while (done[first]) first++;
     // The known calls have their order: those of unknown outcome had no effect.
@@ -40,9 +44,10 @@ export function isLinearizable(operations: readonly Operation[], statesMax = STA
     for (let index = first; index < calls.length; index++) {
       const one = calls[index] as Operation;
       if (done[index]) continue;
+      if (done[before[index] ?? -1] === false) continue;
       if (one.call > endsFirst) break;
       endsFirst = Math.min(endsFirst, returns[index] as number);
-      const next = index < from ? undefined : step(state, one);
+      const next = index < from ? undefined : step(state, one, slots);
       if (next === undefined) continue;
       done[index] = true;
       const key = `${first} ${calls.flatMap((_, at) => (at >= first && done[at] ? [at] : [])).join()} ${JSON.stringify(next)}`;
@@ -66,8 +71,29 @@ export function isLinearizable(operations: readonly Operation[], statesMax = STA
   }
 }
 
-/** The state behind the call; undefined when it cannot have had its outcome. A call of unknown outcome has an effect here. */
-function step(state: State, one: Operation): State | undefined {
+/** For each call the index of the one that has to have its effect first; undefined where there is none. */
+function findBefore(calls: readonly NarrowedOperation[]): (number | undefined)[] {
+  const last = new Map<number, number>();
+  return calls.map(({ group }, index) => {
+    if (group === undefined) return undefined;
+    const found = last.get(group);
+    last.set(group, index);
+    return found;
+  });
+}
+
+/**
+ * The state behind the call; undefined when it cannot have had its outcome. A call of unknown outcome has an effect here, and the next
+ * call is about one of its paths: before any other it could as well stand later.
+ */
+function step([first, second, pending]: State, one: Operation, slots: Slots): State | undefined {
+  const touched = one.kind === "move" ? 3 : 1 << one.path;
+  if (pending !== 0 && (pending & touched) === 0) return undefined;
+  const next = findNext([first, second, 0], one, slots);
+  return next && (one.outcome === "unknown" ? [next[0], next[1], touched] : next);
+}
+
+function findNext(state: State, one: Operation, slots: Slots): State | undefined {
   const place = state[one.path];
   const isLive = place.generation !== 0;
   const isSeen = place.last >= (one.seen ?? 0);
@@ -85,15 +111,15 @@ function step(state: State, one: Operation): State | undefined {
     const isSame = isLive && place.content === one.content && place.generation === one.generation;
     return isSame && isSeen ? state : undefined;
   }
-  return change(state, one);
+  return change(state, one, slots);
 }
 
-function change(state: State, one: Operation): State | undefined {
+function change(state: State, one: Operation, slots: Slots): State | undefined {
   const [path, other] = one.path === 0 ? ([0, 1] as const) : ([1, 0] as const);
   const { content, generation, last, deleted } = state[path];
   const isLive = generation !== 0;
   const without = { content: 0, generation: 0, last, deleted };
-  const next: [Place, Place] = [...state];
+  const next: [Place, Place, pending: number] = [...state];
   let changed = path as 0 | 1;
   switch (one.kind) {
     case "commit":
@@ -114,7 +140,35 @@ function change(state: State, one: Operation): State | undefined {
       next[path] = without;
       next[other] = { ...state[other], content, generation: state[other].last + 1, last: state[other].last + 1 };
   }
+  if (one.kind !== "undelete" && !isFree(slots[changed].get(next[changed].generation), one, next[changed]))
+    return undefined;
   return isOf(one, next[changed]) ? next : undefined;
+}
+
+/** What some answer has told of a generation: its content, and whether the call that made it is that one. */
+interface Slot {
+  readonly content: number;
+  readonly isMade: boolean;
+}
+type Slots = readonly [ReadonlyMap<number, Slot>, ReadonlyMap<number, Slot>];
+
+/**
+ * The generations of both paths that somebody was told of. A call that nobody knows the outcome of can have made none that another call has
+ * made, and none with other bytes: without this there are too many places for it to look at.
+ */
+function findSlots(calls: readonly Operation[]): Slots {
+  const slots = [new Map<number, Slot>(), new Map<number, Slot>()] as const;
+  for (const { kind, path, outcome, content, generation } of calls) {
+    if (outcome !== "ok" || content === undefined || generation === undefined) continue;
+    const own = slots[kind === "move" ? (path === 0 ? 1 : 0) : path];
+    const isMade = kind === "commit" || kind === "move" || own.get(generation)?.isMade === true;
+    own.set(generation, { content, isMade });
+  }
+  return slots;
+}
+
+function isFree(slot: Slot | undefined, { outcome }: Operation, { content }: Place): boolean {
+  return slot === undefined || (slot.content === content && !(outcome === "unknown" && slot.isMade));
 }
 
 /** Tells whether the answer can be about this file. */

@@ -1,5 +1,5 @@
 // Judges a history of calls on pairs of paths by github.com/anishathalye/porcupine: history-judge FILE SECONDS. FILE has one JSON object a
-// line, as bench/chaos/history/operation.ts describes it. Each pair is judged by itself, for at most SECONDS in all. The program exits with
+// line, as bench/chaos/history/narrow-unknown.ts describes it. Each pair is judged by itself, for at most SECONDS. The program exits with
 // 0 when the history is linearizable, with 1 when it is not, and with 3 when the time did not suffice to tell.
 package main
 
@@ -29,6 +29,9 @@ type operation struct {
 	IfGeneration *int64 `json:"ifGeneration"`
 	Seen         int64  `json:"seen"`
 	Outcome      string `json:"outcome"`
+	// Of an unknown outcome: the number of the calls that do the same, and this one's place among them.
+	Group int `json:"group"`
+	Rank  int `json:"rank"`
 }
 
 type file struct{ content, generation int64 }
@@ -40,10 +43,58 @@ type place struct {
 	deleted []file
 }
 
+// slot is what some answer has told of a generation: its content, and whether the call that made it is that one.
+type slot struct {
+	content int64
+	isMade  bool
+}
+
+// slots are the generations of both paths that somebody was told of. A call that nobody knows the outcome of can have made none that another
+// call has made, and none with other bytes: without this there are too many places for it to look at.
+type slots [2]map[int64]slot
+
+func findSlots(operations []operation) slots {
+	found := slots{map[int64]slot{}, map[int64]slot{}}
+	for _, o := range operations {
+		if o.Outcome != "ok" || o.Content == 0 || o.Generation == 0 {
+			continue
+		}
+		path := o.Path
+		if o.Kind == "move" {
+			path = 1 - path
+		}
+		isMade := o.Kind == "commit" || o.Kind == "move" || found[path][o.Generation].isMade
+		found[path][o.Generation] = slot{o.Content, isMade}
+	}
+	return found
+}
+
+// isFree says whether the call may have made this generation of the path.
+func (s slots) isFree(path int, made file, o operation) bool {
+	told, isTold := s[path][made.generation]
+	return !isTold || told.content == made.content && !(o.Outcome == "unknown" && told.isMade)
+}
+
 // state is that of both paths. After the end of the history, calls of unknown outcome may stay without any effect.
 type state struct {
-	places  [2]place
+	places [2]place
+	// How many calls of each group of unknown outcomes have had their effect.
+	used []int
+	// The paths that the call before has touched, as bits, where its outcome is unknown.
+	pending int
 	isEnded bool
+}
+
+// use notes the effect of a call of unknown outcome; false where another of its group has to come first.
+func (s state) use(o operation) (state, bool) {
+	used := make([]int, max(len(s.used), o.Group+1))
+	copy(used, s.used)
+	if used[o.Group] != o.Rank {
+		return s, false
+	}
+	used[o.Group]++
+	s.used = used
+	return s, true
 }
 
 func (s state) with(path int, p place) state {
@@ -51,17 +102,38 @@ func (s state) with(path int, p place) state {
 	return s
 }
 
-// step says whether the call may have its outcome in the state, and the state behind it.
-func step(s state, o operation) (bool, state) {
+// step says whether the call may have its outcome in the state, and the state behind it. Behind an effect of an unknown outcome, the next call
+// is about one of its paths: before any other it could as well stand later.
+func (known slots) step(s state, o operation) (bool, state) {
+	touched := 1 << o.Path
+	if o.Kind == "move" || o.Kind == "end" {
+		touched = 3
+	}
+	if s.pending != 0 && s.pending&touched == 0 {
+		return false, s
+	}
+	s.pending = 0
+	isPossible, next := known.findNext(s, o)
+	if o.Outcome == "unknown" && !s.isEnded {
+		next.pending = touched
+	}
+	return isPossible, next
+}
+
+func (known slots) findNext(s state, o operation) (bool, state) {
 	if o.Kind == "end" {
 		s.isEnded = true
 		return true, s
 	}
 	if o.Outcome == "unknown" {
-		next, isPossible := change(s, o)
 		if s.isEnded {
 			return true, s
 		}
+		next, isPossible := known.change(s, o)
+		if !isPossible {
+			return false, s
+		}
+		next, isPossible = next.use(o)
 		return isPossible, next
 	}
 	p := s.places[o.Path]
@@ -80,12 +152,12 @@ func step(s state, o operation) (bool, state) {
 	if o.Kind == "get" {
 		return isLive && p.live == file{o.Content, o.Generation} && p.last >= o.Seen, s
 	}
-	next, isPossible := change(s, o)
+	next, isPossible := known.change(s, o)
 	return isPossible, next
 }
 
 // change makes the change of a call that succeeds; false where it cannot succeed.
-func change(s state, o operation) (state, bool) {
+func (known slots) change(s state, o operation) (state, bool) {
 	p := s.places[o.Path]
 	isLive := p.live.generation != 0
 	// A call that was repeated tells the present state of its file, so not every answer has the generation of then.
@@ -99,7 +171,7 @@ func change(s state, o operation) (state, bool) {
 		}
 		p.last++
 		p.live = file{o.Content, p.last}
-		return s.with(o.Path, p), isSame(p.live)
+		return s.with(o.Path, p), isSame(p.live) && known.isFree(o.Path, p.live, o)
 	case "delete":
 		if !isLive || !isSame(p.live) {
 			return s, false
@@ -122,7 +194,7 @@ func change(s state, o operation) (state, bool) {
 		target.last++
 		target.live = file{p.live.content, target.last}
 		p.live = file{}
-		return s.with(o.Path, p).with(1-o.Path, target), isSame(target.live)
+		return s.with(o.Path, p).with(1-o.Path, target), isSame(target.live) && known.isFree(1-o.Path, target.live, o)
 	}
 	panic("unknown kind of operation: " + o.Kind)
 }
@@ -134,7 +206,7 @@ func equal(a, b state) bool {
 			return false
 		}
 	}
-	return a.isEnded == b.isEnded
+	return a.isEnded == b.isEnded && a.pending == b.pending && slices.Equal(a.used, b.used)
 }
 
 func hash(s state) uint64 {
@@ -146,14 +218,20 @@ func hash(s state) uint64 {
 		mix(p.last)
 		mix(int64(len(p.deleted)))
 	}
+	mix(int64(s.pending))
+	for _, count := range s.used {
+		mix(int64(count))
+	}
 	return h
 }
 
-var model = porcupine.Model{
-	Init:  func() any { return state{} },
-	Step:  func(s, input, _ any) (bool, any) { return step(s.(state), input.(operation)) },
-	Equal: func(a, b any) bool { return equal(a.(state), b.(state)) },
-	Hash:  func(s any) uint64 { return hash(s.(state)) },
+func toModel(known slots) porcupine.Model {
+	return porcupine.Model{
+		Init:  func() any { return state{} },
+		Step:  func(s, input, _ any) (bool, any) { return known.step(s.(state), input.(operation)) },
+		Equal: func(a, b any) bool { return equal(a.(state), b.(state)) },
+		Hash:  func(s any) uint64 { return hash(s.(state)) },
+	}
 }
 
 func read(path string) (map[int][]operation, int, error) {
@@ -201,12 +279,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cannot read the history:", err, wrong)
 		os.Exit(2)
 	}
-	deadline := time.Now().Add(time.Duration(seconds) * time.Second)
 	status := 0
 	for pair, operations := range pairs {
-		// A timeout of 0 would mean none.
-		left := max(time.Until(deadline), time.Millisecond)
-		switch porcupine.CheckOperationsTimeout(model, toHistory(operations), left) {
+		switch porcupine.CheckOperationsTimeout(toModel(findSlots(operations)), toHistory(operations), time.Duration(seconds)*time.Second) {
 		case porcupine.Illegal:
 			fmt.Printf("refused: the history of pair %d is not linearizable\n", pair)
 			status = 1
