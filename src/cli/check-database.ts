@@ -97,6 +97,7 @@ async function checkOne(check: string, { url, tls, iamRegion }: Reached): Promis
         `create it, or name another in ${variable}`,
       );
     }
+    if (code === "08P01" && error instanceof DomainError) return problem(check, error.message, `correct ${variable}`);
     if (code === "42501")
       return problem(check, `the user "${username}" lacks rights on the tables`, "grant them to this user");
     if (error instanceof DomainError && error.code === "failed_precondition") {

@@ -12,6 +12,7 @@ import { createUploadRepositories } from "../postgres/uploads/upload-repositorie
 import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
+import { startPgBouncer } from "../testing/rigs/pgbouncer.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
 import { executeOn } from "../testing/rigs/postgres-form.ts";
 import { createOpen, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
@@ -115,6 +116,21 @@ describe("sluice doctor", function () {
     }
   });
 
+  it("says how a pooler is named that the URL does not name", async function () {
+    const bouncer = await startPgBouncer(other.adminUrl);
+    if (typeof bouncer === "string") {
+      console.log(`      skipped: ${bouncer}`);
+      return this.skip();
+    }
+    try {
+      const { isWell, text } = await examine({ SLUICE_DATABASE_URL: bouncer.url.replace("?pooler=transaction", "") });
+      expect(isWell).to.equal(false);
+      expect(problemsOf(text).join()).to.contain("write pooler=transaction into its URL");
+    } finally {
+      await bouncer.stop();
+    }
+  });
+
   it("names the uploads whose commit has failed", async () => {
     const pool = await createDatabasePool("test", { url: service.databaseUrl });
     const uploads = createUploadRepositories(pool);
@@ -169,7 +185,7 @@ describe("sluice doctor", function () {
   });
 
   const withUrl = (change: (url: URL) => void) => () => {
-    const url = new URL(service.databaseUrl);
+    const url = new URL(other.adminUrl);
     change(url);
     return { SLUICE_DATABASE_URL: url.href };
   };
@@ -203,7 +219,7 @@ describe("sluice doctor", function () {
     ],
     [
       "a database without the TLS that its URL asks for",
-      () => ({ SLUICE_DATABASE_URL: `${service.databaseUrl}?sslmode=verify-full` }),
+      () => ({ SLUICE_DATABASE_URL: `${other.adminUrl}?sslmode=verify-full` }),
       /the metadata database does not answer over TLS/,
     ],
     [
@@ -295,7 +311,7 @@ describe("sluice doctor", function () {
     };
 
     it("applies what is missing, once, and needs to know the database alone", async () => {
-      const terminal = fakeTerminal({ SLUICE_DATABASE_URL: other.url });
+      const terminal = fakeTerminal({ SLUICE_DATABASE_URL: other.adminUrl });
       expect(await runCli(["migrate"], terminal, serverCommands)).to.equal(0);
       expect(terminal.stdout.text()).to.equal("the schema is up to date\n");
       const fresh = fakeTerminal({ SLUICE_DATABASE_URL: empty.url });

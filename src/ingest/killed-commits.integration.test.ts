@@ -46,7 +46,8 @@ describe("A process that is killed between S3's Complete and the commit", functi
     await blocker.connect();
     try {
       // Whoever commits to the path takes this lock: the victim waits for it, with the object assembled.
-      await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${path}`]);
+      await blocker.query("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0");
+      await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${path}`]);
       const call = rig.create({ path, sizeBytes: BigInt(bytes.length) }, rig.connect(victim.url));
       const { uploadId } = await call.started();
       call.sendBytes(bytes).send({ finish: {} });
@@ -57,7 +58,7 @@ describe("A process that is killed between S3's Complete and the commit", functi
       // Its statement would go on: the server looks at a client only when it has something to say.
       await rig.query(`SELECT pg_terminate_backend(a.pid) ${waiting}`);
       await until("nobody waits", async () => !(await isWaiting()));
-      await blocker.query("SELECT pg_advisory_unlock_all()");
+      await blocker.query("COMMIT");
       await expectSwept(uploadId, path);
     } finally {
       await blocker.end();

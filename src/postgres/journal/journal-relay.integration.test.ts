@@ -26,7 +26,7 @@ describe("createJournalRelay", () => {
     await subject.close();
   });
   const connect = async () => {
-    const client = new Client({ connectionString: subject.url });
+    const client = new Client({ connectionString: subject.adminUrl });
     await client.connect();
     clients.push(client);
     return client;

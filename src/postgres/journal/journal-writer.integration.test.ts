@@ -20,7 +20,7 @@ describe("createJournalWriter", () => {
   beforeEach(async () => {
     subject = await createPostgresSubject();
     writer = createJournalWriter(subject.pools.journal);
-    admin = new Client({ connectionString: subject.url });
+    admin = new Client({ connectionString: subject.adminUrl });
     await admin.connect();
   });
   afterEach(async () => {

@@ -38,7 +38,7 @@ describe("createUploadRepositories", () => {
           retentionMs: RETENTION_MS,
           object: sampleObject({ s3Key }),
         });
-      const blocker = new Client({ connectionString: subject.url });
+      const blocker = new Client({ connectionString: subject.adminUrl });
       await blocker.connect();
       try {
         await blocker.query("BEGIN");
@@ -63,7 +63,7 @@ describe("createUploadRepositories", () => {
         const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, object: sampleObject({ s3Key }) };
         return subject.uploads.commits.commit(uploadId, { ...committing, ...options });
       };
-      const blocker = new Client({ connectionString: subject.url });
+      const blocker = new Client({ connectionString: subject.adminUrl });
       await blocker.connect();
       try {
         await blocker.query("BEGIN");
@@ -99,7 +99,7 @@ describe("createUploadRepositories", () => {
         () => subject.uploads.writers.recordParts(uploadId, epoch, [samplePart(1)]),
         () => subject.uploads.writers.markLost(uploadId, epoch),
       ];
-      const newer = new Client({ connectionString: subject.url });
+      const newer = new Client({ connectionString: subject.adminUrl });
       await newer.connect();
       try {
         await newer.query("BEGIN");
@@ -120,7 +120,7 @@ describe("createUploadRepositories", () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
       await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 4 });
-      const sealing = new Client({ connectionString: subject.url });
+      const sealing = new Client({ connectionString: subject.adminUrl });
       await sealing.connect();
       try {
         await sealing.query("BEGIN");
@@ -153,7 +153,7 @@ describe("createUploadRepositories", () => {
         );
       await claim();
       const { outstanding } = await subject.uploads.catalogue.get("default", uploadId);
-      const newer = new Client({ connectionString: subject.url });
+      const newer = new Client({ connectionString: subject.adminUrl });
       await newer.connect();
       try {
         await newer.query("BEGIN");
@@ -190,7 +190,7 @@ describe("createUploadRepositories", () => {
         () => subject.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch }),
       ];
       for (const step of steps) {
-        const other = new Client({ connectionString: subject.url });
+        const other = new Client({ connectionString: subject.adminUrl });
         await other.connect();
         try {
           await other.query("BEGIN");
@@ -222,7 +222,7 @@ describe("createUploadRepositories", () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
       await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
-      const recording = new Client({ connectionString: subject.url });
+      const recording = new Client({ connectionString: subject.adminUrl });
       await recording.connect();
       try {
         await recording.query("BEGIN");

@@ -85,7 +85,8 @@ describe("A process that is killed in the middle of a file's command", function 
     await blocker.connect();
     try {
       // Every commit to the path takes this lock: the victim waits for it, with the bytes already copied.
-      await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${targetPath}`]);
+      await blocker.query("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0");
+      await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${targetPath}`]);
       const lost = commandsOf(victim.url)
         .copyFile(request, HEADERS)
         .catch(() => {});
