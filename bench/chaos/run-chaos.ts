@@ -71,7 +71,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const found = await Promise.all(loads.map((load) => load.verify(reader))).finally(() => reader.close());
     const wrong = [...loads.flatMap(({ problems }) => problems), ...found.flat()];
     const [doubled, orphans] = [await countDoubled(rig), await rig.findOrphans()];
-    const judge = findPorcupine() ?? judgeByOwnCheck;
+    const judge = findPorcupine({ keepsRefused: true }) ?? judgeByOwnCheck;
     const verdicts = [];
     for (const history of histories) verdicts.push(await judge(history));
     return {

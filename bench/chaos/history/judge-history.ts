@@ -28,27 +28,25 @@ const PORCUPINE = join(
   "sluice-ci/history-judge-v1.3.1/bin/history-judge",
 );
 
-/** porcupine where its program was built, else undefined. */
-export function findPorcupine(): HistoryJudge | undefined {
+/** porcupine where its program was built, else undefined. `keepsRefused` leaves the file of a history that it does not accept, and names it. */
+export function findPorcupine({ keepsRefused = false } = {}): HistoryJudge | undefined {
   if (!existsSync(PORCUPINE)) return undefined;
   return async (operations) => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-history-"));
-    try {
-      const file = join(folder, "history");
-      await writeFile(
-        file,
-        narrowUnknown(operations)
-          .map((one) => `${JSON.stringify(one)}\n`)
-          .join(""),
-      );
-      const pairs = new Set(operations.map(({ pair }) => pair)).size;
-      const timeoutMs = 1000 * PAIR_TIMEOUT_SECONDS * (pairs + 1);
-      const said = await run(PORCUPINE, [file, String(PAIR_TIMEOUT_SECONDS)], timeoutMs);
-      const problems = said.startsWith("accepted ") ? [] : said.split("\n").filter((line) => line !== "");
-      return { problems, judge: "porcupine" };
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const file = join(folder, "history");
+    await writeFile(
+      file,
+      narrowUnknown(operations)
+        .map((one) => `${JSON.stringify(one)}\n`)
+        .join(""),
+    );
+    const pairs = new Set(operations.map(({ pair }) => pair)).size;
+    const timeoutMs = 1000 * PAIR_TIMEOUT_SECONDS * (pairs + 1);
+    const said = await run(PORCUPINE, [file, String(PAIR_TIMEOUT_SECONDS)], timeoutMs);
+    const problems = said.startsWith("accepted ") ? [] : said.split("\n").filter((line) => line !== "");
+    if (keepsRefused && problems.length > 0) return { problems, judge: `porcupine; ${file} has the history` };
+    await rm(folder, { recursive: true, force: true });
+    return { problems, judge: "porcupine" };
   };
 }
 
