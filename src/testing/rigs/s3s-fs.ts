@@ -11,8 +11,6 @@ export const S3S_FS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   ...withoutLocks("s3s-fs 0.14 has no Object Lock"),
   "are one for each object where the bucket keeps none": "s3s-fs 0.14 does not list versions",
   "lists uploads under a prefix, several under one key": "s3s-fs 0.14 does not list multipart uploads",
-  "has nothing of a stream that fails after 1 MiB": "s3s-fs 0.14 does not list multipart uploads",
-  "has nothing of a stream that fails after 20 MiB": "s3s-fs 0.14 does not list multipart uploads",
   "lists them in pages, and goes on behind one that has ended meanwhile": "s3s-fs 0.14 does not list multipart uploads",
   "refuses a body whose bytes do not match its CRC32": UNVERIFIED,
   "stores nothing whose checksum is wrong, and leaves it to the caller to send it again": UNVERIFIED,
