@@ -84,12 +84,12 @@ export function findTlsProblem(stage: Stage, tls: TlsSides): string | undefined 
 export async function startServer(
   entry: URL,
   stage: Stage,
-  { tls = "none", corkBytes = 0 }: { tls?: TlsSides; corkBytes?: number } = {},
+  { tls = "none", ...more }: { tls?: TlsSides } & Pick<ServerArguments, "corkBytes" | "isHttp2"> = {},
 ): Promise<{ process: BenchProcess; url: string }> {
   const args: ServerArguments = {
     sinkUrl: sinkOf(stage, tls),
     partSizeBytes: stage.partSizeBytes,
-    corkBytes,
+    ...more,
     trustedPath: stage.certificate?.certPath,
     ...(tls === "both" ? stage.certificate : {}),
   };

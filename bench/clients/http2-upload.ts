@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientSessionOptions,
+  connect,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 
 /** The answer to one request: its headers, its trailers (empty when there are none) and its whole body. */
 export interface Http2Answer {
@@ -9,8 +15,12 @@ export interface Http2Answer {
 }
 
 /** Opens the session that all requests of one client share. `ca` is the certificate to trust under https. */
-export async function connectHttp2(url: string, ca?: Buffer): Promise<ClientHttp2Session> {
-  const session = connect(url, ca === undefined ? {} : { ca, minVersion: "TLSv1.3" });
+export async function connectHttp2(
+  url: string,
+  ca?: Buffer,
+  options: ClientSessionOptions = {},
+): Promise<ClientHttp2Session> {
+  const session = connect(url, ca === undefined ? options : { ...options, ca, minVersion: "TLSv1.3" });
   await once(session, "connect");
   return session;
 }

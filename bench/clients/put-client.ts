@@ -7,19 +7,22 @@ import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 const { url, ca, chunkBytes, extra = {} } = parseClientArguments();
-const { path = "/", token, status } = extra;
-const payload = createPayload();
+const { path = "/", token, status = "", content } = extra;
+const payload = content === "zeros" ? Buffer.alloc(2 ** 20) : createPayload();
 const isTls = url.startsWith("https:");
 const agent = isTls
   ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
   : new http.Agent({ keepAlive: true });
 
 serveUploads(async (sizeBytes) => {
-  const sent = (isTls ? https : http).request(`${url}${path.replace("{id}", randomUUID())}`, {
-    method: "PUT",
-    agent,
-    headers: { "content-length": sizeBytes, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-  });
+  const sent = (isTls ? https : http).request(
+    `${url}${path.replace("{id}", randomUUID()).replace("{size}", String(sizeBytes))}`,
+    {
+      method: "PUT",
+      agent,
+      headers: { "content-length": sizeBytes, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    },
+  );
   const answered = once(sent, "response") as Promise<[http.IncomingMessage]>;
   for (const chunk of sliceContent(payload, sizeBytes, chunkBytes)) {
     if (!sent.write(chunk)) await Promise.race([once(sent, "drain"), answered]);
@@ -27,6 +30,6 @@ serveUploads(async (sizeBytes) => {
   sent.end();
   const [response] = await answered;
   const words = (await response.setEncoding("utf8").toArray()).join("");
-  if (String(response.statusCode) !== status)
+  if (!status.split(",").includes(String(response.statusCode)))
     throw new Error(`the PUT was answered by ${response.statusCode} ${words}`);
 });

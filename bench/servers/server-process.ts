@@ -13,6 +13,8 @@ export interface ServerArguments {
   readonly partSizeBytes: number;
   /** Bytes that the relay gathers before it writes them; 0 for a write of each buffer. */
   readonly corkBytes?: number;
+  /** Whether a relay of reads speaks HTTP/2 without TLS. */
+  readonly isHttp2?: boolean;
 }
 
 /** A program's parsed arguments and the certificate that they name. */
@@ -20,6 +22,7 @@ export interface ServerSettings {
   readonly sinkUrl: string;
   readonly partSizeBytes: number;
   readonly corkBytes: number;
+  readonly isHttp2: boolean;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly trusted: Buffer | undefined;
 }
@@ -27,13 +30,13 @@ export interface ServerSettings {
 /** Parses this program's command line. */
 export function parseServerArguments(): ServerSettings {
   const args = JSON.parse(process.argv[2]!) as ServerArguments;
-  const { sinkUrl, certPath, keyPath, trustedPath, partSizeBytes, corkBytes = 0 } = args;
+  const { sinkUrl, certPath, keyPath, trustedPath, partSizeBytes, corkBytes = 0, isHttp2 = false } = args;
   const tls =
     certPath === undefined || keyPath === undefined
       ? undefined
       : { cert: readFileSync(certPath), key: readFileSync(keyPath) };
   const trusted = trustedPath === undefined ? undefined : readFileSync(trustedPath);
-  return { sinkUrl, partSizeBytes, corkBytes, tls, trusted };
+  return { sinkUrl, partSizeBytes, corkBytes, isHttp2, tls, trusted };
 }
 
 /** Listens on a free port of the loopback, tells the harness the URL, and ends when the harness ends. */

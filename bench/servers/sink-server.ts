@@ -114,7 +114,7 @@ function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
 }
 
 function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: string): void {
-  const object = objects.get(path);
+  const object = objects.get(path) ?? toZeros(path);
   if (path === `/${sinkBucket}` || path === `/${sinkBucket}/`) {
     res.writeHead(200, { "x-amz-bucket-region": sinkRegion }).end();
     return;
@@ -125,10 +125,21 @@ function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
   }
   const checksum = req.method === "HEAD" ? toChecksum(object.crc32) : {};
   const metadata = Object.fromEntries(object.metadata);
-  res.writeHead(200, { etag: '"0"', "content-length": object.sizeBytes, ...checksum, ...metadata });
+  const range = /^bytes=(\d+)-(\d+)$/.exec(req.headers.range ?? "");
+  const [from, to] = range === null ? [0, object.sizeBytes] : [Number(range[1]), Number(range[2]) + 1];
+  const told = range === null ? {} : { "content-range": `bytes ${from}-${to - 1}/${object.sizeBytes}` };
+  const status = range === null ? 200 : 206;
+  res.writeHead(status, { etag: '"0"', "content-length": to - from, ...told, ...checksum, ...metadata });
   if (req.method === "HEAD") res.end();
-  else if (object.body.length === object.sizeBytes) res.end(object.body);
-  else Readable.from(zeros(object.sizeBytes)).pipe(res);
+  else if (object.body.length === object.sizeBytes) res.end(object.body.subarray(from, to));
+  else Readable.from(zeros(to - from)).pipe(res);
+}
+
+/** `/bench/zeros-N` has N bytes without having been written. */
+function toZeros(path: string): KeptObject | undefined {
+  const sizeBytes = /\/zeros-(\d+)$/.exec(path)?.[1];
+  if (sizeBytes === undefined) return undefined;
+  return { body: Buffer.alloc(0), sizeBytes: Number(sizeBytes), crc32: undefined, metadata: [] };
 }
 
 /** Zeros in place of content that was thrown away: as many bytes as the reader asked for. */
