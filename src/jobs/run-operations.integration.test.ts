@@ -102,20 +102,20 @@ describe("operations", function () {
     for (const namespace of ["other", "other"]) all.push(await start({ namespace }));
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const order: string[] = [];
-    const running = run(
-      async ({ operationId, progress }) => {
-        order.push(operationId);
-        await released;
-        return { progress, response: progress };
-      },
-      { looksMax: 20 },
-    );
+    const work: Parameters<typeof run>[0] = async ({ operationId, progress }) => {
+      order.push(operationId);
+      await released;
+      return { progress, response: progress };
+    };
+    const running = run(work, { looksMax: 20 });
     await until("three work", () => order.length === 3);
     const [a, b, c, d, e] = all.map(({ operationId }) => operationId);
     expect([...order]).to.have.members([a, b, d]);
     expect((await get(all[2] as Operation)).beginTime, "it waits").to.equal(undefined);
     release();
     await running;
+    // That run may have had its looks before the first three ended.
+    await run(work);
     expect(order.slice(3)).to.have.members([c, e]);
   });
 
