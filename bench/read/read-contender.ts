@@ -24,24 +24,40 @@ export interface RunningRead {
 
 /** Relays in that direction, and Sluice by each of its ways. */
 export const READ_CONTENDERS: readonly ReadContender[] = [
-  relay("floor", "relay, HTTP/1.1", "none", "http1"),
-  relay("floor-h2", "relay, HTTP/2", "none", "http2"),
-  relay("floor-tls", "relay, HTTP/1.1, TLS in and out", "both", "http1"),
-  relay("floor-h2-tls", "relay, HTTP/2, TLS in and out", "both", "http2"),
-  sluice("rest", "Sluice, GET over HTTP/1.1", "none", "http1", "floor"),
-  sluice("grpc", "Sluice, ReadFile", "none", "grpc", "floor-h2"),
-  sluice("rest-tls", "Sluice, GET over HTTP/1.1, TLS in and out", "both", "http1", "floor-tls"),
-  sluice("grpc-tls", "Sluice, ReadFile, TLS in and out", "both", "grpc", "floor-h2-tls"),
-  {
-    id: "download",
-    title: "the TypeScript client, from storage by a presigned URL",
-    floor: "floor",
-    start: (stage, sizesBytes) =>
-      startSluiceRead(stage, { tls: "none", way: "client", sizesBytes, isClientMeasured: true }),
-  },
+  relay({ id: "floor", title: "relay, HTTP/1.1", tls: "none", way: "http1" }),
+  relay({ id: "floor-h2", title: "relay, HTTP/2", tls: "none", way: "http2" }),
+  relay({ id: "floor-tls", title: "relay, HTTP/1.1, TLS in and out", tls: "both", way: "http1" }),
+  relay({ id: "floor-h2-tls", title: "relay, HTTP/2, TLS in and out", tls: "both", way: "http2" }),
+  sluice({ id: "rest", title: "Sluice, GET over HTTP/1.1", floor: "floor", tls: "none", way: "http1" }),
+  sluice({ id: "grpc", title: "Sluice, ReadFile", floor: "floor-h2", tls: "none", way: "grpc" }),
+  sluice({
+    id: "rest-tls",
+    title: "Sluice, GET over HTTP/1.1, TLS in and out",
+    floor: "floor-tls",
+    tls: "both",
+    way: "http1",
+  }),
+  sluice({
+    id: "grpc-tls",
+    title: "Sluice, ReadFile, TLS in and out",
+    floor: "floor-h2-tls",
+    tls: "both",
+    way: "grpc",
+  }),
+  sluice({
+    ...{ id: "download", title: "the TypeScript client, from storage by a presigned URL", floor: "floor" },
+    ...{ tls: "none", way: "client", isClientMeasured: true },
+  }),
 ];
 
-function relay(id: string, title: string, tls: TlsSides, way: ReadWay): ReadContender {
+interface Road {
+  id: string;
+  title: string;
+  tls: TlsSides;
+  way: ReadWay;
+}
+
+function relay({ id, title, tls, way }: Road): ReadContender {
   return {
     id,
     title,
@@ -57,8 +73,8 @@ function relay(id: string, title: string, tls: TlsSides, way: ReadWay): ReadCont
   };
 }
 
-function sluice(id: string, title: string, tls: TlsSides, way: ReadWay, floor: string): ReadContender {
-  return { id, title, floor, start: (stage, sizesBytes) => startSluiceRead(stage, { tls, way, sizesBytes }) };
+function sluice({ id, title, floor, ...road }: Road & { floor: string; isClientMeasured?: boolean }): ReadContender {
+  return { id, title, floor, start: (stage, sizesBytes) => startSluiceRead(stage, { ...road, sizesBytes }) };
 }
 
 async function startSluiceRead(
