@@ -149,8 +149,8 @@ describe("The telemetry of a service", function () {
     expect(serverSpans()[0]?.traceId).to.equal("67891233abcdef012345678912345678");
   });
 
-  it("keeps what fails by a fault of its own, and what is slow, of the traces that it does not record", async () => {
-    const { get } = await start({ OTEL_TRACES_SAMPLER: "always_off", SLUICE_SLOW_CALL_MS: "300" });
+  it("keeps what fails by a fault of its own of the traces that it does not record", async () => {
+    const { get } = await start({ OTEL_TRACES_SAMPLER: "always_off", SLUICE_SLOW_CALL_MS: "60000" });
     await get("missing.bin");
     await get("traced.bin");
     storage.server.faults.add({
@@ -167,6 +167,16 @@ describe("The telemetry of a service", function () {
     expect(service?.log.find(({ msg, outcome }) => msg === "call" && outcome === "STORAGE_UNAVAILABLE")).to.include({
       traceId: failed?.traceId,
     });
+  });
+
+  it("keeps what is slow of the traces that it does not record", async () => {
+    const { url } = await start({ OTEL_TRACES_SAMPLER: "always_off", SLUICE_SLOW_CALL_MS: "300" });
+    storage.server.faults.add({ operation: "CopyObject", fault: { kind: "latency", ms: 301 } });
+    const copying = { method: "POST", json: { targetPath: "copied.bin" }, token: SERVICE_TOKEN };
+    const { status } = await callRest(`${url}/v1/namespaces/default/files/traced.bin:copy`, copying);
+    expect(status).to.equal(200);
+    const slow = await until("its span", () => serverSpans().find(({ name }) => name.endsWith("/CopyFile")));
+    expect(slow.status).to.deep.equal({ code: 0 });
   });
 
   for (const workers of ["1", "2"]) {
