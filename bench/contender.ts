@@ -35,7 +35,7 @@ export interface Contender {
   start(stage: Stage): Promise<RunningContender | string>;
 }
 
-/** Where a contender has TLS 1.3: nowhere, on both sides, or to S3 alone, as behind a load balancer. */
+/** A contender has TLS 1.3 nowhere, on both sides, or to S3 alone, as behind a load balancer. */
 export type TlsSides = "none" | "both" | "to-s3";
 
 /** The ids of all contenders, in the order of the table. */

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 
-/** What a database has done since its server began. */
+/** The work of a database since its server began. */
 export interface DatabaseUsage {
   readonly transactions: number;
   readonly walBytes: number;

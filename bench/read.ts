@@ -19,7 +19,7 @@ const usage = `usage: npm run bench:read -- [options]
   --only a,b     run these contenders alone: ${ids.join(", ")}
   --json         print one JSON document instead of the tables
 `;
-/** What is read first, and does not count, in bytes. */
+/** Each contender first reads a file of this size, which does not count. */
 const WARM_UP_BYTES = 512 * 2 ** 20;
 
 await runCommand({ usage, parse, run });

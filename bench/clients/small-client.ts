@@ -12,7 +12,7 @@ import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";
 import { assertCommitted, chunkFrame, finishFrame, startFrame, WRITE_UPLOAD_PATH } from "./write-upload-frames.ts";
 
-/** What the harness asks for. */
+/** The harness asks for so many uploads, and so many at a time. */
 export interface SmallRun {
   readonly uploads: number;
   readonly atOnce: number;

@@ -30,7 +30,7 @@ export const floorTls: Contender = { id: "floor-tls", title: "floor, TLS in and 
 /** The bare relay behind a load balancer that ends TLS. */
 export const floorTlsToS3: Contender = { id: "floor-tls-to-s3", title: "floor, TLS to S3 alone", ...relay("to-s3") };
 
-/** What Sluice gathers for one write, in bytes: `body.layout.corkBytes` of the configuration. */
+/** Sluice gathers so many bytes for one write to S3: `body.layout.corkBytes` of the configuration. */
 const CORK_BYTES = { none: 128 * 1024, both: 64 * 1024, "to-s3": 64 * 1024 } as const;
 
 function relay(tls: TlsSides, { isGathered = true } = {}): Pick<Contender, "tls" | "start"> {

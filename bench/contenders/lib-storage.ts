@@ -11,7 +11,7 @@ export const libStorage: Contender = {
   note: "measured in the client program itself: nothing receives, and its 64 MiB of test content count as memory",
 };
 
-/** The same over TLS 1.3. */
+/** lib-storage, called by the program that has the file, over TLS 1.3. */
 export const libStorageTls: Contender = {
   id: "lib-storage-tls",
   title: "lib-storage, no service between, TLS",

@@ -18,7 +18,7 @@ export const sluiceCrcTls: Contender = {
   ...stream("both", { chunkCrc: "yes" }),
 };
 
-/** The same behind a load balancer that ends TLS. */
+/** One WriteUpload stream with a CRC32 in every chunk, behind a load balancer that ends TLS. */
 export const sluiceCrcTlsToS3: Contender = {
   id: "sluice-crc-tls-to-s3",
   title: "Sluice, CRC32 per chunk, TLS to S3 alone",

@@ -19,7 +19,7 @@ export const tusdUnhashed: Contender = {
   note: "checks nothing",
 };
 
-/** The same with TLS 1.3 on both sides. */
+/** tusd without content hashes, with TLS 1.3 on both sides. */
 export const tusdUnhashedTls: Contender = {
   id: "tusd-unhashed-tls",
   title: "tusd, content hashes off, TLS in and out",

@@ -13,7 +13,7 @@ import type { MetadataLoad } from "./measure-latencies.ts";
 import { createSample } from "./sample.ts";
 
 const SCRIPT = new URL("../../deploy/postgres/partition-by-namespace.sql", import.meta.url);
-/** What a call may cost with the tables divided, as a multiple of what it costs without. */
+/** A call on divided tables may cost so many times as much as on plain ones. */
 const COST_MAX = 1.2;
 /** Calls to one form before the other has its turn: both meet the same moments of the machine. */
 const TURN = 10;
@@ -129,8 +129,11 @@ function toRatios(call: string, plain: SideCosts, divided: SideCosts): FigureRow
   const buffers = (costs: SideCosts) => costs.buffers;
   const show = (of: (costs: SideCosts) => number) => `${of(divided).toFixed(1)} ÷ ${of(plain).toFixed(1)}`;
   const ratio = (what: string, of: (costs: SideCosts) => number, note: string): FigureRow => ({
-    ...{ name: `${call}: ${what}, partitions ÷ plain`, unit: "ratio", must: { atMost: COST_MAX } },
-    ...{ measured: of(divided) / of(plain), note },
+    name: `${call}: ${what}, partitions ÷ plain`,
+    unit: "ratio",
+    measured: of(divided) / of(plain),
+    must: { atMost: COST_MAX },
+    note,
   });
   return [
     ratio("buffers a call", buffers, show(buffers)),

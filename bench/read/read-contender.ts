@@ -45,8 +45,12 @@ export const READ_CONTENDERS: readonly ReadContender[] = [
     way: "grpc",
   }),
   sluice({
-    ...{ id: "download", title: "the TypeScript client, from storage by a presigned URL", floor: "floor" },
-    ...{ tls: "none", way: "client", isClientMeasured: true },
+    id: "download",
+    title: "the TypeScript client, from storage by a presigned URL",
+    floor: "floor",
+    tls: "none",
+    way: "client",
+    isClientMeasured: true,
   }),
 ];
 

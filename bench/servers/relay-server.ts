@@ -58,7 +58,7 @@ function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     if (gatheredBytes >= corkBytes || missingBytes === 0) {
       part.uncork();
       gatheredBytes = 0;
-      // What is gathered counts as unsent; only what is left after a write is a reason to wait.
+      // Gathered bytes count as unsent. Only bytes that are still unsent behind the write are a reason to wait.
       if (!wantsMore && part.writableNeedDrain) stream.pause();
     }
     if (missingBytes === 0) {

@@ -1,3 +1,4 @@
+import { formatBytes } from "../../src/cli/human-units.ts";
 import { markdownTable } from "../markdown-table.ts";
 import { REPLICA } from "./aws-offers.ts";
 import type { MeasuredCosts } from "./measured-costs.ts";
@@ -44,7 +45,7 @@ export function showLadder(costs: MeasuredCosts): string {
 export function showSizing(demand: Demand, sizing: Sizing, costs: MeasuredCosts): string {
   const { uploadsPerHour, meanBytes, readsPerUpload, keptDays } = demand;
   return [
-    `${toCount(uploadsPerHour)} uploads of ${toBytes(meanBytes)} in the busiest hour, ${readsPerUpload} other calls for each, kept ${keptDays} days`,
+    `${toCount(uploadsPerHour)} uploads of ${formatBytes(meanBytes)} in the busiest hour, ${readsPerUpload} other calls for each, kept ${keptDays} days`,
     "",
     markdownTable(["what", "how much"], toLines(sizing)),
     "",
@@ -61,16 +62,16 @@ function toLines(sizing: Sizing): [string, string][] {
   const { databases, database, usdPerMonth, uses } = sizing;
   const first = uses[0] as Sizing["uses"][number];
   return [
-    ["uploads a second, at the busiest", toRate(sizing.uploadsPerSecond)],
-    ["bytes a second", toBytes(sizing.bytesPerSecond)],
+    ["uploads a second, at the busiest", toDigits(sizing.uploadsPerSecond)],
+    ["bytes a second", formatBytes(sizing.bytesPerSecond)],
     [`replicas of ${REPLICA.cpus} vCPU and ${REPLICA.memoryGib} GiB`, toCount(sizing.replicas)],
     ["database, with a standby", databases === 1 ? database.name : `${databases} x ${database.name}`],
     ["connections to it", toCount(sizing.connections)],
-    ["its size in the end", toBytes(sizing.databaseBytes)],
-    ["its log a second", toBytes(sizing.walBytesPerSecond)],
+    ["its size in the end", formatBytes(sizing.databaseBytes)],
+    ["its log a second", formatBytes(sizing.walBytesPerSecond)],
     ["files in the end", toCount(sizing.files)],
-    ["stored in the end", toBytes(sizing.storedBytes)],
-    ["writes to S3 a second", toRate(sizing.writesPerSecond)],
+    ["stored in the end", formatBytes(sizing.storedBytes)],
+    ["writes to S3 a second", toDigits(sizing.writesPerSecond)],
     ["service, USD a month", toUsd(usdPerMonth.service)],
     ["database, USD a month", toUsd(usdPerMonth.database)],
     ["storage in the end, USD a month", toUsd(usdPerMonth.storage)],
@@ -79,19 +80,8 @@ function toLines(sizing: Sizing): [string, string][] {
   ];
 }
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] as const;
-
-function toBytes(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
-  return `${toDigits(bytes / 2 ** (10 * power))} ${UNITS[power]}`;
-}
-
 function toCount(count: number): string {
   return count < 1e6 ? Math.round(count).toLocaleString("en") : `${toDigits(count / 1e6)} million`;
-}
-
-function toRate(rate: number): string {
-  return toDigits(rate);
 }
 
 /** Two digits or more: the model knows no more. */

@@ -10,9 +10,7 @@ bucket_stack=${1:?name the stack of the bucket}
 parameters=${2:?name the file of parameters}
 name=${SLUICE_STACK:-sluice}
 
-output() { # STACK KEY
-  aws cloudformation describe-stacks --stack-name "$1" --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue | [0]" --output text
-}
+. "$here/../stack-output.sh"
 deploy() { # STACK TEMPLATE [NAME=VALUE…]
   # The parameters that the template does not have are left out by the command itself.
   python3 - "$parameters" "${read[@]}" "${@:3}" >"$merged" <<'PYTHON'
@@ -29,8 +27,6 @@ trap 'rm -f "$merged"' EXIT
 read=("BaseStack=$name-base")
 for pair in Bucket=Bucket BucketRegion=Region KeyPrefix=KeyPrefix WriteRoleArn=WriteRoleArn ReadRoleArn=ReadRoleArn; do
   value=$(output "$bucket_stack" "${pair#*=}")
-  # What "aws" prints where there is no such output.
-  [ "$value" != None ] || { echo "the stack $bucket_stack has no output ${pair#*=}: is it one of sluice config generate?" >&2; exit 1; }
   read+=("${pair%%=*}=$value")
 done
 

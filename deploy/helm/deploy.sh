@@ -10,12 +10,7 @@ bucket_stack=${1:?name the stack of the bucket}
 values=${2:?name the file of values}
 name=${SLUICE_STACK:-sluice}
 
-output() { # STACK KEY
-  local value
-  value=$(aws cloudformation describe-stacks --stack-name "$1" --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue | [0]" --output text)
-  [ "$value" != None ] || { echo "the stack $1 has no output $2" >&2; return 1; }
-  echo "$value"
-}
+. "$here/../stack-output.sh"
 apply() {
   kubectl apply --server-side --filename -
 }

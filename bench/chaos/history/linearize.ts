@@ -145,7 +145,7 @@ function change(state: State, one: Operation, slots: Slots): State | undefined {
   return isOf(one, next[changed]) ? next : undefined;
 }
 
-/** What some answer has told of a generation: its content, and whether the call that made it is that one. */
+/** A generation that some answer has told: its content, and whether one of the known calls has made it. */
 interface Slot {
   readonly content: number;
   readonly isMade: boolean;

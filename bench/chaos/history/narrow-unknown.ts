@@ -2,9 +2,9 @@ import type { Operation } from "./operation.ts";
 
 /** A call as a judge takes it. */
 export interface NarrowedOperation extends Operation {
-  /** Of a call of unknown outcome: those of one pair that do the same have one number. */
+  /** Number of the calls of the pair that do the same as this one. Only calls of unknown outcome have it. */
   readonly group?: number;
-  /** Its place among them, from 0: it has no effect before those in front of it. */
+  /** The place of this call among them, from 0: the call has no effect before those in front of it. */
   readonly rank?: number;
 }
 

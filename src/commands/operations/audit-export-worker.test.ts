@@ -14,8 +14,10 @@ import { type AuditExportLimits, createAuditExportWorker } from "./audit-export-
 
 const PART_MIN_BYTES = 500;
 const LIMITS: AuditExportLimits = {
-  ...{ stretchMax: 5, emptyStretchesMax: 3 },
-  ...{ partSizeBytes: PART_MIN_BYTES, partsMax: 10_000 },
+  stretchMax: 5,
+  emptyStretchesMax: 3,
+  partSizeBytes: PART_MIN_BYTES,
+  partsMax: 10_000,
 };
 const BEGIN_MS = Date.UTC(2026, 10, 30, 12);
 const DAY_MS = 86_400_000;

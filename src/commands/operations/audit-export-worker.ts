@@ -49,8 +49,10 @@ export interface AuditExportLimits {
 
 /** An entry takes some KiB at most, mostly less than one. S3 takes parts of 5 MiB and more, and 10,000 of them. */
 export const AUDIT_EXPORT_LIMITS: AuditExportLimits = {
-  ...{ stretchMax: 1000, emptyStretchesMax: 100 },
-  ...{ partSizeBytes: 8 * 2 ** 20, partsMax: 10_000 },
+  stretchMax: 1000,
+  emptyStretchesMax: 100,
+  partSizeBytes: 8 * 2 ** 20,
+  partsMax: 10_000,
 };
 
 /** Multipart uploads of one object that a page lists: a step that was cut may have left one beside that of the cursor. */

@@ -94,8 +94,11 @@ function toResponse({ kind, response, download }: ShownOperation): OperationResp
 function toAuditExport(exported: ExportedObject, download: SignedDownload | undefined): AuditExport {
   const { bucket, key, sizeBytes, count, lastSequence, expireTimeMs } = exported;
   return create(AuditExportSchema, {
-    ...{ bucket, key },
-    ...{ sizeBytes: BigInt(sizeBytes), count: BigInt(count), lastSequence: BigInt(lastSequence) },
+    bucket,
+    key,
+    sizeBytes: BigInt(sizeBytes),
+    count: BigInt(count),
+    lastSequence: BigInt(lastSequence),
     expireTime: timestampFromMs(expireTimeMs),
     ...(download !== undefined && { url: download.url, urlExpireTime: timestampFromDate(download.expireTime) }),
   });

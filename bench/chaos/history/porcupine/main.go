@@ -29,7 +29,7 @@ type operation struct {
 	IfGeneration *int64 `json:"ifGeneration"`
 	Seen         int64  `json:"seen"`
 	Outcome      string `json:"outcome"`
-	// Of an unknown outcome: the number of the calls that do the same, and this one's place among them.
+	// Calls of unknown outcome have the number of the calls that do the same, and their place among these.
 	Group int `json:"group"`
 	Rank  int `json:"rank"`
 }
@@ -43,7 +43,7 @@ type place struct {
 	deleted []file
 }
 
-// slot is what some answer has told of a generation: its content, and whether the call that made it is that one.
+// slot is a generation that some answer has told: its content, and whether one of the known calls has made it.
 type slot struct {
 	content int64
 	isMade  bool
