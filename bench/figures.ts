@@ -52,7 +52,11 @@ export function checkFigures(rounds: readonly (readonly Measurement[])[], rss?: 
  * CPU per GiB of one contender as a multiple of another's. Each round gives one ratio, so a drift of the machine's speed
  * during the run affects both sides of it.
  */
-export function cpuRatio(rounds: readonly (readonly Measurement[])[], of: ContenderId, to: ContenderId) {
+export function cpuRatio<Id extends string>(
+  rounds: readonly (readonly { readonly id: Id; readonly cpuSecondsPerGib: number }[])[],
+  of: Id,
+  to: Id,
+) {
   const ratios = rounds.flatMap((round) => {
     const [own, base] = [of, to].map((id) => round.find((measurement) => measurement.id === id));
     return own === undefined || base === undefined ? [] : own.cpuSecondsPerGib / base.cpuSecondsPerGib;

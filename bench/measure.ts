@@ -1,17 +1,22 @@
+import type { BenchProcess } from "./child-process.ts";
 import type { Contender, ContenderId, RunningContender, Stage } from "./contender.ts";
 import { readProcessUsage } from "./process-usage.ts";
 
 const gib = 1024 ** 3;
 
-/** The cost of one upload through one contender. */
-export interface Measurement {
-  readonly id: ContenderId;
+/** The cost of bringing bytes from one place to another. */
+export interface Transfer {
   readonly mibPerSecond: number;
   /** User plus system time of the measured process, per GiB. */
   readonly cpuSecondsPerGib: number;
   /** The part of it that the kernel took. */
   readonly systemSecondsPerGib: number;
   readonly peakRssBytes: number;
+}
+
+/** The cost of one upload through one contender. */
+export interface Measurement extends Transfer {
+  readonly id: ContenderId;
   readonly readySeconds?: number;
 }
 
@@ -40,6 +45,23 @@ export async function measureUpload(
   }
 }
 
+/** Has the client send or fetch so many bytes, and measures what that costs `measured`. */
+export async function measureTransfer(
+  measured: BenchProcess,
+  client: BenchProcess,
+  sizeBytes: number,
+): Promise<Transfer> {
+  const before = readProcessUsage(measured.pid);
+  const { seconds } = await client.ask({ sizeBytes });
+  const after = readProcessUsage(measured.pid);
+  return {
+    mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
+    cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),
+    systemSecondsPerGib: (after.systemSeconds - before.systemSeconds) / (sizeBytes / gib),
+    peakRssBytes: after.peakRssBytes,
+  };
+}
+
 async function measureRunning(
   running: RunningContender,
   stage: Stage,
@@ -49,20 +71,12 @@ async function measureRunning(
   try {
     if (warmUpBytes > 0) await client.ask({ sizeBytes: warmUpBytes });
     const receivedBefore = await stage.receivedBytes();
-    const before = readProcessUsage(measured.pid);
-    const { seconds } = await client.ask({ sizeBytes });
-    const after = readProcessUsage(measured.pid);
+    const transfer = await measureTransfer(measured, client, sizeBytes);
     const receivedBytes = (await stage.receivedBytes()) - receivedBefore;
     if (receivedBytes < sizeBytes) {
       throw new Error(`it says it is done, but S3 got ${receivedBytes} bytes of ${sizeBytes}`);
     }
-    return {
-      mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
-      cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),
-      systemSecondsPerGib: (after.systemSeconds - before.systemSeconds) / (sizeBytes / gib),
-      peakRssBytes: after.peakRssBytes,
-      ...(readySeconds === undefined ? {} : { readySeconds }),
-    };
+    return { ...transfer, ...(readySeconds === undefined ? {} : { readySeconds }) };
   } finally {
     await client.stop();
     await measured.stop();

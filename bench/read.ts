@@ -4,11 +4,12 @@ import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, parseNames, runCommand } from "./command-line.ts";
 import type { Stage } from "./contender.ts";
 import { describeMachine } from "./describe-machine.ts";
+import { cpuRatio } from "./figures.ts";
 import { markdownTable } from "./markdown-table.ts";
-import { spreadOf } from "./measure.ts";
-import { readProcessUsage } from "./process-usage.ts";
+import { measureTransfer, spreadOf, type Transfer } from "./measure.ts";
 import { READ_CONTENDERS, type ReadContender } from "./read/read-contender.ts";
-import { type FigureRow, judge, showFigures } from "./sessions/figure-row.ts";
+import { showSpread } from "./report.ts";
+import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
 
 const ids = READ_CONTENDERS.map(({ id }) => id);
@@ -24,11 +25,8 @@ const WARM_UP_BYTES = 512 * 2 ** 20;
 
 await runCommand({ usage, parse, run });
 
-interface Measured {
+interface Measured extends Transfer {
   readonly id: string;
-  readonly mibPerSecond: number;
-  readonly cpuSecondsPerGib: number;
-  readonly systemSecondsPerGib: number;
 }
 
 async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
@@ -48,15 +46,14 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
       }
       rounds.push(measured);
     }
-    const figures = toFigures(rounds);
     const machine = describeMachine();
-    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rounds, figures }, null, 2)}\n`);
-    else {
-      const title = `${machine}; ${options.sizeBytes / 2 ** 20} MiB, ${options.rounds} round(s); median [min-max]`;
-      const skipped = [...absent].map(([id, reason]) => `skipped: ${id}: ${reason}\n`).join("");
-      process.stdout.write(`${title}\n\n${showReads(chosen, rounds)}\n${skipped}\n${showFigures(figures)}\n`);
-    }
-    return figures.some((row) => judge(row) === "missed") ? 1 : 0;
+    const skipped = [...absent].map(([id, reason]) => `skipped: ${id}: ${reason}\n`).join("");
+    const title = `${machine}; ${options.sizeBytes / 2 ** 20} MiB, ${options.rounds} round(s); median [min-max]`;
+    return printFigures(toFigures(rounds), {
+      title: `${title}\n\n${showReads(chosen, rounds)}\n${skipped}`,
+      facts: { machine, options, rounds },
+      json: options.json,
+    });
   } finally {
     await clear();
   }
@@ -68,16 +65,7 @@ async function measure(contender: ReadContender, stage: Stage, sizeBytes: number
   const { measured, client, stop } = running;
   try {
     await client.ask({ sizeBytes: WARM_UP_BYTES });
-    const before = readProcessUsage(measured.pid);
-    const { seconds } = await client.ask({ sizeBytes });
-    const after = readProcessUsage(measured.pid);
-    const gib = sizeBytes / 2 ** 30;
-    return {
-      id: contender.id,
-      mibPerSecond: sizeBytes / 2 ** 20 / Number(seconds),
-      cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / gib,
-      systemSecondsPerGib: (after.systemSeconds - before.systemSeconds) / gib,
-    };
+    return { id: contender.id, ...(await measureTransfer(measured, client, sizeBytes)) };
   } finally {
     await stop();
   }
@@ -86,22 +74,12 @@ async function measure(contender: ReadContender, stage: Stage, sizeBytes: number
 function showReads(contenders: readonly ReadContender[], rounds: readonly (readonly Measured[])[]): string {
   const rows = contenders.flatMap(({ id, title, floor }) => {
     const own = rounds.flat().filter((one) => one.id === id);
+    const show = (key: keyof Transfer, digits: number) => showSpread(spreadOf(own.map((one) => one[key]))!, digits);
     if (own.length === 0) return [];
-    const show = (values: readonly number[], digits: number) => {
-      const { median, min, max } = spreadOf(values) ?? { median: Number.NaN, min: Number.NaN, max: Number.NaN };
-      return `${median.toFixed(digits)} [${min.toFixed(digits)}-${max.toFixed(digits)}]`;
-    };
-    const rate = show(
-      own.map(({ mibPerSecond }) => mibPerSecond),
-      0,
-    );
-    const cpu = show(
-      own.map(({ cpuSecondsPerGib }) => cpuSecondsPerGib),
-      2,
-    );
-    const kernel = spreadOf(own.map(({ systemSecondsPerGib }) => systemSecondsPerGib))?.median.toFixed(2) ?? "";
-    const ratios = ratiosOf(rounds, id, floor);
-    return [[title, rate, cpu, kernel, ratios.length === 0 ? "" : show(ratios, 2)]];
+    const times = cpuRatio<string>(rounds, id, floor);
+    const kernel = spreadOf(own.map(({ systemSecondsPerGib }) => systemSecondsPerGib))!.median.toFixed(2);
+    const shownTimes = times === undefined ? "" : showSpread(times, 2);
+    return [[title, show("mibPerSecond", 0), show("cpuSecondsPerGib", 2), kernel, shownTimes]];
   });
   return markdownTable(["contender", "MiB/s", "cpu-s/GiB", "of it kernel", "x relay"], rows);
 }
@@ -110,7 +88,7 @@ function toFigures(rounds: readonly (readonly Measured[])[]): FigureRow[] {
   const ratio = (name: string, [of, to]: readonly [string, string], atMost: number): FigureRow => ({
     name,
     unit: "ratio",
-    measured: spreadOf(ratiosOf(rounds, of, to))?.median,
+    measured: cpuRatio<string>(rounds, of, to)?.median,
     must: { atMost },
     ...(atMost === 1.4 && { aim: { atMost: 1.2 } }),
   });
@@ -120,14 +98,6 @@ function toFigures(rounds: readonly (readonly Measured[])[]): FigureRow[] {
     ratio("ReadFile ÷ relay over HTTP/2", ["grpc", "floor-h2"], 2),
     ratio("the same, TLS in and out", ["grpc-tls", "floor-h2-tls"], 2),
   ];
-}
-
-/** CPU per GiB of one contender as a multiple of another's, round by round. */
-function ratiosOf(rounds: readonly (readonly Measured[])[], of: string, to: string): number[] {
-  return rounds.flatMap((round) => {
-    const [own, base] = [of, to].map((id) => round.find((one) => one.id === id));
-    return own === undefined || base === undefined ? [] : own.cpuSecondsPerGib / base.cpuSecondsPerGib;
-  });
 }
 
 function parse(args: string[]) {

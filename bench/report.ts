@@ -92,7 +92,8 @@ function showFigure({ name, unit, measured, must, aim, verdict }: Figure): strin
   return [name, measured === undefined ? "-" : show(measured), `≤ ${show(must)}`, show(aim), verdict];
 }
 
-function showSpread({ median, min, max }: Spread, digits: number): string {
+/** The median, and the range in brackets where there is one. */
+export function showSpread({ median, min, max }: Spread, digits: number): string {
   const [middle, low, high] = [median, min, max].map((value) => value.toFixed(digits));
   return low === high ? middle! : `${middle} [${low}-${high}]`;
 }

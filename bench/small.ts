@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, parseNames, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
-import { judge, showFigures } from "./sessions/figure-row.ts";
+import { printFigures } from "./sessions/figure-row.ts";
 import { measureSmall, type SmallMeasurement } from "./small/measure-small.ts";
 import { SMALL_CONTENDERS } from "./small/small-contender.ts";
 import { showSmall, toSmallFigures } from "./small/small-report.ts";
@@ -36,15 +36,14 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
         process.stderr.write(`round ${round}/${options.rounds}  ${contender.id}\n`);
       }
     }
-    const figures = toSmallFigures(rounds);
     const machine = describeMachine();
-    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rounds, figures }, null, 2)}\n`);
-    else {
-      const skipped = [...absent].map(([id, reason]) => `skipped: ${id}: ${reason}\n`).join("");
-      const title = `${machine}; ${options.uploads} files of 1 KiB, ${options.rounds} round(s); median [min-max]`;
-      process.stdout.write(`${title}\n\n${showSmall(chosen, rounds)}\n${skipped}\n${showFigures(figures)}\n`);
-    }
-    return figures.some((row) => judge(row) === "missed") ? 1 : 0;
+    const skipped = [...absent].map(([id, reason]) => `skipped: ${id}: ${reason}\n`).join("");
+    const title = `${machine}; ${options.uploads} files of 1 KiB, ${options.rounds} round(s); median [min-max]`;
+    return printFigures(toSmallFigures(rounds), {
+      title: `${title}\n\n${showSmall(chosen, rounds)}\n${skipped}`,
+      facts: { machine, options, rounds },
+      json: options.json,
+    });
   } finally {
     await clear();
   }

@@ -1,29 +1,23 @@
 // One PUT over HTTP/1.1 with the whole content: to Sluice's REST face, or through the raw relay to the sink.
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import * as http from "node:http";
-import * as https from "node:https";
+import type { IncomingMessage } from "node:http";
+import { createHttpTransport } from "../http-transport.ts";
 import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 const { url, ca, chunkBytes, extra = {} } = parseClientArguments();
 const { path = "/", token, status = "", content } = extra;
 const payload = content === "zeros" ? Buffer.alloc(2 ** 20) : createPayload();
-const isTls = url.startsWith("https:");
-const agent = isTls
-  ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
-  : new http.Agent({ keepAlive: true });
+const { agent, request } = createHttpTransport(url, ca);
 
 serveUploads(async (sizeBytes) => {
-  const sent = (isTls ? https : http).request(
-    `${url}${path.replace("{id}", randomUUID()).replace("{size}", String(sizeBytes))}`,
-    {
-      method: "PUT",
-      agent,
-      headers: { "content-length": sizeBytes, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-    },
-  );
-  const answered = once(sent, "response") as Promise<[http.IncomingMessage]>;
+  const sent = request(`${url}${path.replace("{id}", randomUUID()).replace("{size}", String(sizeBytes))}`, {
+    method: "PUT",
+    agent,
+    headers: { "content-length": sizeBytes, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+  });
+  const answered = once(sent, "response") as Promise<[IncomingMessage]>;
   for (const chunk of sliceContent(payload, sizeBytes, chunkBytes)) {
     if (!sent.write(chunk)) await Promise.race([once(sent, "drain"), answered]);
   }

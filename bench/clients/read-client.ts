@@ -1,13 +1,13 @@
 // Reads a file of zeros and throws its bytes away: over HTTP/1.1, over HTTP/2, by ReadFile, or by the TypeScript client, which fetches it from
 // storage by a presigned URL.
 import { once } from "node:events";
-import * as http from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { ClientHttp2Session } from "node:http2";
-import * as https from "node:https";
 import { Writable } from "node:stream";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReadFileRequestSchema } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient } from "../../src/client/client.ts";
+import { createHttpTransport } from "../http-transport.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { frameBefore } from "./grpc-frame.ts";
 import { connectHttp2 } from "./http2-upload.ts";
@@ -17,15 +17,12 @@ export type ReadWay = "http1" | "http2" | "grpc" | "client";
 
 const { url, ca, extra = {} } = parseClientArguments();
 const { way = "", token = "", path = "" } = extra;
-const isTls = url.startsWith("https:");
-const agent = isTls
-  ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
-  : new http.Agent({ keepAlive: true });
+const { agent, request: send } = createHttpTransport(url, ca);
 const headers = { authorization: `Bearer ${token}` };
 const ways: Record<ReadWay, () => Promise<(target: string, sizeBytes: number) => Promise<number>>> = {
   http1: async () => async (target) => {
-    const sent = (isTls ? https : http).get(`${url}${target}`, { agent, headers });
-    const [response] = (await once(sent, "response")) as [http.IncomingMessage];
+    const sent = send(`${url}${target}`, { agent, headers }).end();
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
     if (response.statusCode !== 200) throw new Error(`the GET was answered by ${response.statusCode}`);
     return await count(response);
   },
@@ -56,7 +53,11 @@ const ways: Record<ReadWay, () => Promise<(target: string, sizeBytes: number) =>
     };
   },
   client: async () => {
-    const client = createSluiceClient({ url, token, ...(isTls && ca !== undefined && { tls: { ca } }) });
+    const client = createSluiceClient({
+      url,
+      token,
+      ...(url.startsWith("https:") && ca !== undefined && { tls: { ca } }),
+    });
     return async (target, sizeBytes) => {
       await client.download(target, new Writable({ write: (_bytes, _encoding, done) => done() }));
       return sizeBytes;

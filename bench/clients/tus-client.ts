@@ -1,16 +1,13 @@
 import { once } from "node:events";
-import * as http from "node:http";
-import * as https from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { createHttpTransport } from "../http-transport.ts";
 import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 // tus 1.0.0 over HTTP/1.1: one POST creates the upload, and one PATCH carries all of its content.
 const { url, ca, chunkBytes } = parseClientArguments();
 const payload = createPayload();
-const isTls = url.startsWith("https:");
-const agent = isTls
-  ? new https.Agent({ keepAlive: true, ca, minVersion: "TLSv1.3" })
-  : new http.Agent({ keepAlive: true });
+const { agent, request } = createHttpTransport(url, ca);
 
 serveUploads(async (sizeBytes) => {
   const creation = open("POST", url, { "upload-length": sizeBytes, "content-length": 0 });
@@ -30,12 +27,12 @@ serveUploads(async (sizeBytes) => {
   if (offset !== String(sizeBytes)) throw new Error(`the server is at offset ${offset} of ${sizeBytes}`);
 });
 
-function open(method: string, target: string, headers: Record<string, string | number>): http.ClientRequest {
-  return (isTls ? https : http).request(target, { method, agent, headers: { "tus-resumable": "1.0.0", ...headers } });
+function open(method: string, target: string, headers: Record<string, string | number>): ClientRequest {
+  return request(target, { method, agent, headers: { "tus-resumable": "1.0.0", ...headers } });
 }
 
-async function answerOf(sent: http.ClientRequest, expectedStatus: number): Promise<http.IncomingMessage> {
-  const [response] = (await once(sent, "response")) as [http.IncomingMessage];
+async function answerOf(sent: ClientRequest, expectedStatus: number): Promise<IncomingMessage> {
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
   const pieces = await response.setEncoding("utf8").toArray();
   if (response.statusCode !== expectedStatus) {
     throw new Error(`${sent.method} ${sent.path}: ${response.statusCode} ${pieces.join("")}`);

@@ -1,8 +1,9 @@
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { Client } from "pg";
 import type { Stage } from "../contender.ts";
+import { putFiles } from "../put-files.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
-import { type SluiceService, serviceToken, startSluice } from "../sluice-service.ts";
+import { type SluiceService, startSluice } from "../sluice-service.ts";
 import { takeEntriesAway } from "./journal-trial.ts";
 
 /** How many files are uploaded to each service in a round. */
@@ -12,7 +13,6 @@ export interface UploadsRun {
 
 const ROUNDS = 10;
 const CALLERS = 16;
-const FILE = Buffer.alloc(1024, 7);
 
 /**
  * Measures how many files of 1 KiB a service takes a second, with the journal beside without. Two services, each with one worker and a
@@ -72,26 +72,8 @@ async function uploadAll(
   { round, uploads }: { round: number; uploads: number },
 ): Promise<number> {
   const begun = performance.now();
-  let nth = 0;
-  await Promise.all(
-    Array.from({ length: CALLERS }, async () => {
-      while (nth < uploads) await put(`${url}/v1/namespaces/default/files/${round}/${nth++}`, agent);
-    }),
-  );
+  await putFiles(url, { folder: String(round), files: uploads, agent });
   return (1000 * uploads) / (performance.now() - begun);
-}
-
-function put(url: string, agent: Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${serviceToken}`, "content-length": FILE.length };
-    const sent = request(url, { method: "PUT", agent, headers }, (response) => {
-      response.resume().once("end", () => {
-        if (response.statusCode === 201) resolve();
-        else reject(new Error(`an upload was answered by ${response.statusCode}`));
-      });
-    });
-    sent.once("error", reject).end(FILE);
-  });
 }
 
 function median(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 // The floor: the cost of moving the bytes when nothing else is done. Every buffer from HTTP/2 is written once into a plain
 // PUT of one part, some of them at a time. There is no checksum, no gRPC, no retry and no record.
-import * as http from "node:http";
+import type { ClientRequest } from "node:http";
 import {
   createSecureServer,
   createServer,
@@ -8,7 +8,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import * as https from "node:https";
+import { createHttpTransport } from "../http-transport.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 /** Window of a stream in bytes, as large as Sluice's: with Node's 64 KiB the round trips of the loopback would set the pace. */
@@ -16,11 +16,7 @@ const streamWindowBytes = 8 * 1024 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
 
 const { sinkUrl, partSizeBytes, corkBytes, tls, trusted } = parseServerArguments();
-const hasTlsSink = sinkUrl.startsWith("https:");
-const agent = hasTlsSink
-  ? new https.Agent({ keepAlive: true, ca: trusted, minVersion: "TLSv1.3" })
-  : new http.Agent({ keepAlive: true });
-const request = hasTlsSink ? https.request : http.request;
+const { agent, request } = createHttpTransport(sinkUrl, trusted);
 let uploads = 0;
 
 const settings = { initialWindowSize: streamWindowBytes };
@@ -37,7 +33,7 @@ announceServer(server, tls === undefined ? "http" : "https");
 function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const key = `relay-${uploads++}`;
   const answers: Promise<void>[] = [];
-  let part: http.ClientRequest | undefined;
+  let part: ClientRequest | undefined;
   let missingBytes = 0;
   let gatheredBytes = 0;
   let sizeBytes = 0;
@@ -85,7 +81,7 @@ function openPart(
   key: string,
   partNumber: number,
   lengthBytes: number,
-): { part: http.ClientRequest; answered: Promise<void> } {
+): { part: ClientRequest; answered: Promise<void> } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const part = request(`${sinkUrl}/bench/${key}?partNumber=${partNumber}&uploadId=relay`, {
     method: "PUT",

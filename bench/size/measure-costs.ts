@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { Client } from "pg";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { type Stage, startClient } from "../contender.ts";
 import { type DatabaseUsage, readDatabaseUsage } from "../database-usage.ts";
+import { measureTransfer } from "../measure.ts";
 import { startCallLoad } from "../metadata/call-load.ts";
 import { readProcessUsage } from "../process-usage.ts";
-import { type SluiceService, serviceToken, startSluice } from "../sluice-service.ts";
+import { putFiles } from "../put-files.ts";
+import { serviceToken, startSluice } from "../sluice-service.ts";
 import type { MeasuredCosts } from "./measured-costs.ts";
 
 /** How much is done for each of the costs. */
@@ -17,7 +19,6 @@ export interface CostsRun {
 }
 
 const CALLERS = 16;
-const SMALL_FILE = Buffer.alloc(1024, 7);
 
 /**
  * Measures what uploads and reads cost a service of one worker and its database, on this machine: small files for the cost of each
@@ -31,12 +32,15 @@ export async function measureCosts(
   const databaseUrl = await stage.databaseUrl();
   const service = await startSluice(stage);
   const client = new Client({ connectionString: databaseUrl });
+  const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
   await client.connect();
   try {
     const database = await findPostmaster(client);
     const pids = { service: service.process.pid as number, database };
-    await uploadAll(service, "warm-up", run.uploads / 4);
-    const upload = await whileMeasured(client, pids, () => uploadAll(service, "files", run.uploads));
+    await putFiles(service.url, { folder: "warm-up", files: run.uploads / 4, agent });
+    const upload = await whileMeasured(client, pids, () =>
+      putFiles(service.url, { folder: "files", files: run.uploads, agent }),
+    );
     report("small files are uploaded");
     const load = await startCallLoad(service.url, 4);
     const paths = Array.from({ length: run.reads }, (_, nth) => ({
@@ -62,6 +66,7 @@ export async function measureCosts(
       serviceCpuSecondsPerGib: await measureBytes(stage, run.sizeBytes),
     };
   } finally {
+    agent.destroy();
     await client.end();
     await service.process.stop();
   }
@@ -101,28 +106,6 @@ async function findPostmaster(client: Client): Promise<number> {
   return Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
 }
 
-async function uploadAll({ url }: SluiceService, folder: string, uploads: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
-  let nth = 0;
-  const call = async () => {
-    while (nth < uploads) await put(`${url}/v1/namespaces/default/files/${folder}/${nth++}`, agent);
-  };
-  await Promise.all(Array.from({ length: CALLERS }, call)).finally(() => agent.destroy());
-}
-
-function put(url: string, agent: Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${serviceToken}`, "content-length": SMALL_FILE.length };
-    const sent = request(url, { method: "PUT", agent, headers }, (response) => {
-      response.resume().once("end", () => {
-        if (response.statusCode === 201) resolve();
-        else reject(new Error(`an upload was answered by ${response.statusCode}`));
-      });
-    });
-    sent.once("error", reject).end(SMALL_FILE);
-  });
-}
-
 /** CPU seconds of the service for a GiB, by TLS on both sides. */
 async function measureBytes(stage: Stage, sizeBytes: number): Promise<number> {
   if (stage.certificate === undefined) throw new Error("no openssl to make a certificate with");
@@ -130,10 +113,8 @@ async function measureBytes(stage: Stage, sizeBytes: number): Promise<number> {
   const entry = new URL("../clients/sluice-client.ts", import.meta.url);
   const client = await startClient(entry, service.url, stage, { extra: { token: serviceToken, chunkCrc: "yes" } });
   await client.ask({ sizeBytes });
-  const before = readProcessUsage(service.process.pid as number).cpuSeconds;
-  await client.ask({ sizeBytes });
-  const spent = readProcessUsage(service.process.pid as number).cpuSeconds - before;
+  const { cpuSecondsPerGib } = await measureTransfer(service.process, client, sizeBytes);
   await client.stop();
   await service.process.stop();
-  return (spent * 2 ** 30) / sizeBytes;
+  return cpuSecondsPerGib;
 }

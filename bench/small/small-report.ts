@@ -1,5 +1,6 @@
 import { markdownTable } from "../markdown-table.ts";
 import { spreadOf } from "../measure.ts";
+import { showSpread } from "../report.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import type { SmallMeasurement } from "./measure-small.ts";
 import type { SmallContender } from "./small-contender.ts";
@@ -18,7 +19,7 @@ export function showSmall(contenders: readonly SmallContender[], rounds: readonl
         return medianOf(values)?.toFixed(digits) ?? "";
       };
       const cpu = spreadOf(runs.map(({ cpuMs }) => cpuMs));
-      const cpuCell = cpu && `${cpu.median.toFixed(2)} [${cpu.min.toFixed(2)}-${cpu.max.toFixed(2)}]`;
+      const cpuCell = cpu && showSpread(cpu, 2);
       return [
         ...[title, String(atOnce), show("perSecond", 0), show("p50Ms", 1), show("p99Ms", 1), cpuCell ?? ""],
         ...[show("systemMs", 2), show("transactions", 1), show("walBytes", 0)],
