@@ -61,7 +61,7 @@ export async function startTusd(
   const process = startProcess(program, {
     args: [...args, ...storage, ...(tls === "both" ? served : [])],
     env: {
-      ...(tls !== "none" && { SSL_CERT_FILE: certPath }),
+      ...(tls !== "none" && { AWS_CA_BUNDLE: certPath, SSL_CERT_FILE: certPath }),
       AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
       AWS_REGION: sinkRegion,
