@@ -5,9 +5,9 @@ import { pino } from "pino";
 import { startApp } from "./app.ts";
 import { migrate } from "./postgres/schema/migrate.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./testing/rigs/postgres.ts";
-import { executeOn } from "./testing/rigs/postgres-form.ts";
 import { type RunningService, startService, untilReady } from "./testing/rigs/running-service.ts";
 import { until } from "./testing/rigs/until.ts";
+import { withUntoldRole } from "./testing/rigs/untold-role.ts";
 
 describe("A service that starts", () => {
   let database: TestDatabase | undefined;
@@ -31,26 +31,18 @@ describe("A service that starts", () => {
 
   it("says in one sentence what its database lacks, and serves", async () => {
     database = await createTestDatabase();
-    const role = `quiet_app_${process.pid}`;
-    await executeOn(
-      database.adminUrl,
-      `CREATE ROLE ${role} LOGIN PASSWORD 'test'; SELECT grant_to_service('${role}');
-       ALTER FUNCTION journal_here OWNER TO ${role}; REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC`,
-    );
-    const url = new URL(database.adminUrl);
-    url.username = role;
-    try {
-      service = await startService({ databaseUrl: url.href });
-      const said = service.warningsLogged.map(({ msg }) => String(msg));
-      expect(said.filter((msg) => msg.startsWith("the database does not tell which cluster it is"))).to.have.length(1);
-      expect(said.join()).to.include(`GRANT EXECUTE ON FUNCTION pg_control_system, pg_control_checkpoint TO ${role}`);
-    } finally {
-      await service?.stop();
-      await executeOn(
-        database.adminUrl,
-        `REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP OWNED BY ${role}; DROP ROLE ${role}`,
-      );
-    }
+    await withUntoldRole(database, "quiet_app", async (databaseUrl, role) => {
+      service = await startService({ databaseUrl });
+      try {
+        const said = service.warningsLogged.map(({ msg }) => String(msg));
+        expect(said.filter((msg) => msg.startsWith("the database does not tell which cluster it is"))).to.have.length(
+          1,
+        );
+        expect(said.join()).to.include(`GRANT EXECUTE ON FUNCTION pg_control_system, pg_control_checkpoint TO ${role}`);
+      } finally {
+        await service.stop();
+      }
+    });
   });
 
   it("does not serve a namespace that was set up with another bucket", async () => {

@@ -14,10 +14,10 @@ import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { startPgBouncer } from "../testing/rigs/pgbouncer.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
-import { executeOn } from "../testing/rigs/postgres-form.ts";
 import { createOpen, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
+import { withUntoldRole } from "../testing/rigs/untold-role.ts";
 import { runDoctor } from "./doctor.ts";
 import { runCli } from "./program.ts";
 import { migrate } from "./server-commands.ts";
@@ -96,24 +96,11 @@ describe("sluice doctor", function () {
   });
 
   it("warns of what the database lacks, and how it gets that", async () => {
-    const role = `quiet_doctor_${process.pid}`;
-    await executeOn(
-      other.adminUrl,
-      `CREATE ROLE ${role} LOGIN PASSWORD 'test'; SELECT grant_to_service('${role}');
-       ALTER FUNCTION journal_here OWNER TO ${role}; REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC`,
-    );
-    const url = new URL(other.adminUrl);
-    url.username = role;
-    try {
-      const { isWell, text } = await examine({ SLUICE_DATABASE_URL: url.href });
+    await withUntoldRole(other, "quiet_doctor", async (url, role) => {
+      const { isWell, text } = await examine({ SLUICE_DATABASE_URL: url });
       expect(isWell, text).to.equal(true);
       expect(text).to.contain("WARNING  database: the database does not tell which cluster it is").and.to.contain(role);
-    } finally {
-      await executeOn(
-        other.adminUrl,
-        `REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP OWNED BY ${role}; DROP ROLE ${role}`,
-      );
-    }
+    });
   });
 
   it("says how a pooler is named that the URL does not name", async function () {

@@ -6,6 +6,7 @@ import { type PgBouncer, startPgBouncer } from "../../testing/rigs/pgbouncer.ts"
 import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { executeOn } from "../../testing/rigs/postgres-form.ts";
 import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
+import { withUntoldRole } from "../../testing/rigs/untold-role.ts";
 import { migrate, validateMigrations } from "../schema/migrate.ts";
 import { createDatabasePool } from "./pool.ts";
 import { findServerLacks } from "./server-lacks.ts";
@@ -118,29 +119,19 @@ describe("findServerLacks", () => {
   afterEach(() => database.drop());
 
   it("finds that a server does not tell which cluster it is", async () => {
-    const role = `quiet_${process.pid}`;
-    const quiet = new URL(database.adminUrl);
-    quiet.username = role;
-    await executeOn(
-      database.adminUrl,
-      `CREATE ROLE ${role} LOGIN PASSWORD 'test'; SELECT grant_to_service('${role}');
-       ALTER FUNCTION journal_here OWNER TO ${role}; REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC`,
-    );
-    const pool = await createDatabasePool("quiet", { url: quiet.href });
-    try {
-      expect(await findServerLacks(pool)).to.deep.equal([
-        {
-          message:
-            "the database does not tell which cluster it is, so the feed of events does not notice that it was restored",
-          mend: `run GRANT EXECUTE ON FUNCTION pg_control_system, pg_control_checkpoint TO ${role}, or after each restore: INSERT INTO journal_origin (made_by) VALUES ('restored')`,
-        },
-      ]);
-    } finally {
-      await pool.end();
-      await executeOn(
-        database.adminUrl,
-        `REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP OWNED BY ${role}; DROP ROLE ${role}`,
-      );
-    }
+    await withUntoldRole(database, "quiet", async (url, role) => {
+      const pool = await createDatabasePool("quiet", { url });
+      try {
+        expect(await findServerLacks(pool)).to.deep.equal([
+          {
+            message:
+              "the database does not tell which cluster it is, so the feed of events does not notice that it was restored",
+            mend: `run GRANT EXECUTE ON FUNCTION pg_control_system, pg_control_checkpoint TO ${role}, or after each restore: INSERT INTO journal_origin (made_by) VALUES ('restored')`,
+          },
+        ]);
+      } finally {
+        await pool.end();
+      }
+    });
   });
 });
