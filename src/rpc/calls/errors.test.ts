@@ -1,6 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { expect } from "chai";
 import {
   BadRequestSchema,
@@ -12,7 +13,19 @@ import {
 } from "../../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
-import { ERROR_MESSAGE_MAX, ERROR_STATUS, toGrpcStatus } from "./errors.ts";
+import { toConnectError } from "./error-interceptor.ts";
+import { ERROR_MESSAGE_MAX, ERROR_STATUS } from "./errors.ts";
+
+/** The status of the error as the trailers of a gRPC answer carry it. */
+function toGrpcStatus(error: unknown) {
+  const trailers = new Headers();
+  setTrailerStatus(trailers, toConnectError(error));
+  return {
+    code: Number(trailers.get("grpc-status")),
+    message: decodeURIComponent(trailers.get("grpc-message") ?? ""),
+    detailsBin: Buffer.from(trailers.get("grpc-status-details-bin") ?? "", "base64"),
+  };
+}
 
 /** The details of a status as a client reads them, by type name. */
 function readDetails(detailsBin: Uint8Array) {
@@ -40,7 +53,7 @@ describe("ERROR_STATUS", () => {
   });
 });
 
-describe("toGrpcStatus", () => {
+describe("an error in the trailers of gRPC", () => {
   it("cuts a message that would not fit a header, and keeps the rest", () => {
     const { message } = toGrpcStatus(invalidArgument("a", "x".repeat(ERROR_MESSAGE_MAX)));
     expect(message).to.equal("x".repeat(ERROR_MESSAGE_MAX));

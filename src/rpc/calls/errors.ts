@@ -1,5 +1,5 @@
-import { create, type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
-import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -8,7 +8,6 @@ import {
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
-import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
 import { DomainError, type ErrorCode, type ErrorReason } from "../../domain/errors.ts";
 
 /**
@@ -98,18 +97,6 @@ export function toErrorDetails(error: DomainError): ErrorDetail[] {
     details.push(detail(ResourceInfoSchema, create(ResourceInfoSchema, resource)));
   }
   return details;
-}
-
-/**
- * The thrown error as a gRPC status: `code` for grpc-status, `message` for grpc-message (not yet percent-encoded) and an
- * encoded google.rpc.Status for grpc-status-details-bin (not yet base64).
- */
-export function toGrpcStatus(error: unknown): { code: number; message: string; detailsBin: Uint8Array } {
-  const shown = toDomainError(error);
-  const code = ERROR_STATUS[shown.code].grpc;
-  const details = toErrorDetails(shown).map(({ desc, value }) => anyPack(desc, value));
-  const status = create(StatusSchema, { code, message: shown.message, details });
-  return { code, message: shown.message, detailsBin: toBinary(StatusSchema, status) };
 }
 
 function detail<Desc extends DescMessage>(desc: Desc, value: Message): ErrorDetail {

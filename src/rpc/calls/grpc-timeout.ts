@@ -1,4 +1,4 @@
-import { invalidArgument } from "../domain/errors.ts";
+import { invalidArgument } from "../../domain/errors.ts";
 
 /** Units of the header, in milliseconds. */
 const UNITS = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 } as const;
