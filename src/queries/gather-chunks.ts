@@ -1,31 +1,77 @@
-/**
- * Cuts and joins buffers as they come into chunks of exactly `chunkBytes`, the last one shorter; empty input yields
- * nothing. Holds one chunk. Every byte is copied once, and only where a chunk spans several buffers: sockets hand over
- * 64 KiB at most, and a message a buffer would cost four times as many messages.
- */
-export async function* gatherChunks(
-  buffers: AsyncIterable<Uint8Array>,
-  chunkBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
-  for await (const buffer of buffers) {
-    let rest = buffer;
-    while (pendingBytes + rest.byteLength >= chunkBytes) {
-      const taken = chunkBytes - pendingBytes;
-      yield join([...pending, rest.subarray(0, taken)]);
-      pending = [];
-      pendingBytes = 0;
-      rest = rest.subarray(taken);
-    }
-    if (rest.byteLength === 0) continue;
-    pending.push(rest);
-    pendingBytes += rest.byteLength;
-  }
-  if (pendingBytes > 0) yield join(pending);
+import { finished, type Readable } from "node:stream";
+
+/** Bytes of a file in the buffers they came in, which are never changed. */
+export interface Chunk {
+  readonly pieces: readonly Uint8Array[];
+  readonly sizeBytes: number;
 }
 
-function join(buffers: readonly Uint8Array[]): Uint8Array {
-  const [first] = buffers;
-  return buffers.length === 1 && first !== undefined ? first : Buffer.concat(buffers);
+/**
+ * The buffers of a stream as they come, at least `batchBytes` of them at a time, the last ones fewer. While one batch is used the
+ * next is read, and the stream waits with that. What came before an error is yielded before it is thrown. The stream is closed at
+ * the end. A stream read by `for await` would join the buffers that wait.
+ */
+export async function* readBatches(
+  stream: Readable,
+  batchBytes: number,
+): AsyncGenerator<readonly Uint8Array[], void, undefined> {
+  let batch: Uint8Array[] = [];
+  let sizeBytes = 0;
+  let end: { error: unknown } | undefined;
+  let wake = () => {};
+  finished(stream, { writable: false }, (error) => {
+    end = { error };
+    wake();
+  });
+  stream.on("data", (bytes: Uint8Array) => {
+    batch.push(bytes);
+    sizeBytes += bytes.byteLength;
+    if (sizeBytes < batchBytes) return;
+    stream.pause();
+    wake();
+  });
+  try {
+    for (;;) {
+      if (sizeBytes < batchBytes && end === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const taken = batch;
+      const isLast = end !== undefined;
+      batch = [];
+      sizeBytes = 0;
+      if (!isLast) stream.resume();
+      if (taken.length > 0) yield taken;
+      if (isLast) break;
+    }
+    if (end?.error) throw end.error;
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Cuts and joins batches of buffers into chunks of exactly `chunkBytes`, the last one shorter; no byte is copied. */
+export async function* gatherChunks(
+  batches: AsyncIterable<readonly Uint8Array[]>,
+  chunkBytes: number,
+): AsyncGenerator<Chunk, void, undefined> {
+  let pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const batch of batches) {
+    for (const buffer of batch) {
+      let rest = buffer;
+      while (sizeBytes + rest.byteLength >= chunkBytes) {
+        const takenBytes = chunkBytes - sizeBytes;
+        yield { pieces: [...pieces, rest.subarray(0, takenBytes)], sizeBytes: chunkBytes };
+        pieces = [];
+        sizeBytes = 0;
+        rest = rest.subarray(takenBytes);
+      }
+      if (rest.byteLength === 0) continue;
+      pieces.push(rest);
+      sizeBytes += rest.byteLength;
+    }
+  }
+  if (sizeBytes > 0) yield { pieces, sizeBytes };
 }

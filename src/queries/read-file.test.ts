@@ -67,7 +67,7 @@ async function readAll(deps: Parameters<typeof readFile>[0], request: Partial<Re
     for await (const event of readFile(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER })) events.push(event);
   });
   const chunks = events.filter((event) => event.kind === "chunk");
-  return { events, chunks, error, text: Buffer.concat(chunks.map((chunk) => chunk.bytes)).toString() };
+  return { events, chunks, error, text: Buffer.concat(chunks.flatMap((chunk) => chunk.pieces)).toString() };
 }
 
 type Reading = ReturnType<typeof readFile>;
@@ -75,11 +75,11 @@ type Reading = ReturnType<typeof readFile>;
 describe("readFile", () => {
   it("sends the header, then the bytes with their CRC32", async () => {
     const { deps } = reading((options) => send(options));
-    const { events, error } = await readAll(deps);
-    expect(error).to.equal(undefined);
+    const { events, chunks, error, text } = await readAll(deps);
+    expect([error, text]).to.deep.equal([undefined, SAMPLE_BYTES.toString()]);
     expect(events).to.deep.equal([
       { kind: "header", file: sampleFile(), offset: 0, sizeBytes: SIZE },
-      { kind: "chunk", offset: 0, crc32: crc32(SAMPLE_BYTES), bytes: Buffer.from(SAMPLE_BYTES) },
+      { kind: "chunk", offset: 0, crc32: crc32(SAMPLE_BYTES), pieces: chunks[0]?.pieces, sizeBytes: SIZE },
       { kind: "end", crc32: crc32(SAMPLE_BYTES), sizeBytes: SIZE },
     ]);
   });
@@ -90,7 +90,7 @@ describe("readFile", () => {
     const { deps } = reading((options) => send(options, bytes, 65_537), file);
     const { chunks, text } = await readAll(deps);
     expect(chunks.map((chunk) => chunk.offset)).to.deep.equal([0, READ_CHUNK_MAX_BYTES, READ_CHUNK_MAX_BYTES * 2]);
-    expect(chunks.every((chunk) => chunk.crc32 === crc32(chunk.bytes))).to.equal(true);
+    expect(chunks.every((chunk) => chunk.crc32 === crc32(Buffer.concat(chunk.pieces)))).to.equal(true);
     expect(text).to.equal(bytes.toString());
   });
 

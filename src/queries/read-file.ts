@@ -1,4 +1,4 @@
-import { addAbortSignal } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
@@ -8,7 +8,7 @@ import { requireReadable } from "../domain/files/readable-file.ts";
 import type { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import { gatherChunks } from "./gather-chunks.ts";
+import { type Chunk, gatherChunks, readBatches } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";
 import type { QueryOptions } from "./query-options.ts";
 
@@ -26,7 +26,7 @@ export interface ReadFileRequest extends GetFileRequest {
 /** What reading yields: the header once, the chunks in order, without gap, and the end once all of them were yielded. */
 export type ReadFileEvent =
   | { kind: "header"; file: File; offset: number; sizeBytes: number }
-  | { kind: "chunk"; offset: number; crc32: number; bytes: Uint8Array }
+  | ({ kind: "chunk"; offset: number; crc32: number } & Chunk)
   | { kind: "end"; crc32: number; sizeBytes: number };
 
 /** How often a cut stream is opened again without a byte of progress, and how long before each attempt. */
@@ -51,8 +51,8 @@ interface ReadFileDeps {
 }
 
 /**
- * The bytes of a file, or a range of them. Pulled: nothing is read from S3 ahead of the consumer but what one socket
- * buffers. A stream that S3 cuts is opened again where it stopped; when that fails repeatedly without progress the
+ * The bytes of a file, or a range of them. Pulled: no more than one chunk is read from S3 ahead of the consumer,
+ * beside what one socket buffers. A stream that S3 cuts is opened again where it stopped; when that fails repeatedly without progress the
  * error of S3 ends the reading. When all bytes of the file are read their CRC32 is compared with the recorded one, and
  * `data_loss / CHECKSUM_MISMATCH` ends the reading after the last chunk: a caller must not trust what it got before
  * the end. A deleted file is not read. Errors before the header: `not_found / FILE_NOT_FOUND`,
@@ -82,11 +82,12 @@ async function* readWhole(
   yield { kind: "header", file, offset: range.offset, sizeBytes: range.sizeBytes };
   let offset = range.offset;
   let rangeCrc32 = 0;
-  for await (const bytes of gatherChunks(readRange(deps, file, range), READ_CHUNK_MAX_BYTES)) {
-    const chunkCrc32 = crc32(bytes);
-    rangeCrc32 = combineCrc32(rangeCrc32, chunkCrc32, bytes.byteLength);
-    yield { kind: "chunk", offset, crc32: chunkCrc32, bytes };
-    offset += bytes.byteLength;
+  for await (const { pieces, sizeBytes } of gatherChunks(readRange(deps, file, range), READ_CHUNK_MAX_BYTES)) {
+    let chunkCrc32 = 0;
+    for (const bytes of pieces) chunkCrc32 = crc32(bytes, chunkCrc32);
+    rangeCrc32 = combineCrc32(rangeCrc32, chunkCrc32, sizeBytes);
+    yield { kind: "chunk", offset, crc32: chunkCrc32, pieces, sizeBytes };
+    offset += sizeBytes;
   }
   if (range.sizeBytes === file.sizeBytes && rangeCrc32 !== file.crc32) {
     throw new DomainError("data_loss", "the stored bytes do not have the checksum that was recorded at commit", {
@@ -124,7 +125,7 @@ async function* readRange(
   deps: ReadFileDeps,
   file: File,
   options: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<readonly Uint8Array[], void, undefined> {
   const { signal } = options;
   const end = options.offset + options.sizeBytes;
   let { offset } = options;
@@ -132,11 +133,12 @@ async function* readRange(
   while (offset < end) {
     let cut: unknown;
     try {
-      for await (const bytes of await openRange(deps.objects, file, { offset, sizeBytes: end - offset, signal })) {
-        offset += bytes.byteLength;
+      const stream = await openRange(deps.objects, file, { offset, sizeBytes: end - offset, signal });
+      for await (const batch of readBatches(stream, READ_CHUNK_MAX_BYTES)) {
+        offset += batch.reduce((sum, { byteLength }) => sum + byteLength, 0);
         failures = 0;
         if (offset > end) throw tooManyBytes(file);
-        yield bytes;
+        yield batch;
       }
     } catch (error) {
       cut = error;
@@ -153,7 +155,7 @@ async function openRange(
   objects: Pick<ObjectStore, "read">,
   file: File,
   options: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
-): Promise<AsyncIterable<Uint8Array>> {
+): Promise<Readable> {
   const { signal, ...range } = options;
   const stream = await objects.read(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),

@@ -26,7 +26,7 @@ describe("the bytes of a file over REST", () => {
             if (failAt === 0) throw new DomainError("unavailable", "away", { reason: "STORAGE_UNAVAILABLE" });
             yield { kind: "header", file, offset, sizeBytes: limitBytes };
             for (let at = offset; at < offset + limitBytes; at++) {
-              yield { kind: "chunk", offset: at, crc32: 0, bytes: SAMPLE_BYTES.subarray(at, at + 1) };
+              yield { kind: "chunk", offset: at, crc32: 0, pieces: [SAMPLE_BYTES.subarray(at, at + 1)], sizeBytes: 1 };
             }
             if (failAt !== undefined)
               throw new DomainError("data_loss", "other bytes", { reason: "CHECKSUM_MISMATCH" });
@@ -233,7 +233,8 @@ describe("the bytes of a file over REST", () => {
         async *readFile(_, { signal }) {
           const bytes = Buffer.alloc(2 ** 18);
           try {
-            for (let offset = 0; ; offset += bytes.length) yield { kind: "chunk", offset, crc32: 0, bytes };
+            for (let offset = 0; ; offset += bytes.length)
+              yield { kind: "chunk", offset, crc32: 0, pieces: [bytes], sizeBytes: bytes.length };
           } finally {
             over(signal.aborted);
           }

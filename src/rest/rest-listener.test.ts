@@ -29,7 +29,7 @@ describe("the REST face", () => {
       async *readFile(request) {
         note(request);
         yield { kind: "header", file, offset: 0, sizeBytes: 3 };
-        yield { kind: "chunk", offset: 0, crc32: 1, bytes: Buffer.from("abc") };
+        yield { kind: "chunk", offset: 0, crc32: 1, pieces: [Buffer.from("a"), Buffer.from("bc")], sizeBytes: 3 };
         if (request.offset === 1) throw new DomainError("unavailable", "cut", { reason: "STORAGE_UNAVAILABLE" });
       },
     },

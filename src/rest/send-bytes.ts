@@ -16,12 +16,20 @@ export async function sendBytes(
 ): Promise<void> {
   // TypeScript cannot call a union of two overloaded methods; both take bytes.
   const out = response as ServerResponse;
-  let held: Uint8Array | undefined;
+  let held: readonly Uint8Array[] = [];
   const onStall = () => cutAnswer(response);
   for await (const event of whileTaken(events, { stallTimeoutMs: answerStallMs, onStall })) {
     if (event.kind !== "chunk") continue;
-    if (held !== undefined && !out.write(held)) await once(out, "drain", { signal });
-    held = event.bytes;
+    if (!writeAll(out, held)) await once(out, "drain", { signal });
+    held = event.pieces;
   }
-  out.end(held);
+  out.cork();
+  writeAll(out, held);
+  out.end();
+}
+
+function writeAll(out: ServerResponse, pieces: readonly Uint8Array[]): boolean {
+  let isTaken = true;
+  for (const bytes of pieces) isTaken = out.write(bytes);
+  return isTaken;
 }

@@ -84,6 +84,6 @@ async function* countSent(
   if (call !== undefined) call.countSentBytes = () => bytes;
   for await (const event of events) {
     yield event;
-    if (event.kind === "chunk") bytes += event.bytes.length;
+    if (event.kind === "chunk") bytes += event.sizeBytes;
   }
 }

@@ -130,7 +130,13 @@ describe("the API", () => {
           fileQueries: {
             readFile: async function* () {
               yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 400_000 };
-              yield { kind: "chunk", offset: 0, crc32: 5, bytes };
+              yield {
+                kind: "chunk",
+                offset: 0,
+                crc32: 5,
+                pieces: [bytes.subarray(0, 70_000), bytes.subarray(70_000)],
+                sizeBytes: 200_000,
+              };
               throw new DomainError("data_loss", "the checksum differs", { reason: "CHECKSUM_MISMATCH" });
             },
           },
@@ -277,7 +283,7 @@ describe("the API", () => {
           yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 1e9 };
           for (let offset = 0; ; offset += 65536) {
             signal.throwIfAborted();
-            yield { kind: "chunk", offset, crc32: 0, bytes: Buffer.alloc(65536) };
+            yield { kind: "chunk", offset, crc32: 0, pieces: [Buffer.alloc(65536)], sizeBytes: 65536 };
           }
         },
         getFile: async () => sampleFile(),

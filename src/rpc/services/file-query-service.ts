@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type FileQueryService,
@@ -6,6 +6,7 @@ import {
   ListFilesResponseSchema,
   ListGenerationsResponseSchema,
   ListLinksResponseSchema,
+  type ReadFileRequestSchema,
   type ReadFileResponseSchema,
   SearchFilesResponseSchema,
 } from "../../../gen/sluice/v1/file_query_service_pb.ts";
@@ -60,18 +61,24 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
       return create(ListLinksResponseSchema, { links: links.map(toLinkMessage), nextPageToken });
     },
     async *readFile(request, context) {
-      const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");
-      const values = {
-        ...fromFileName(request),
-        offset: fromInt64(request.offset, "offset"),
-        ...(limitBytes !== undefined && { limitBytes }),
-      };
-      for await (const event of functions.readFile(values, toCallOptions(context))) yield toReadFileResponse(event);
+      const events = functions.readFile(toReadRequest(request), toCallOptions(context));
+      for await (const event of events) yield toReadFileResponse(event);
     },
   };
 }
 
-function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadFileResponseSchema> {
+/** The request of ReadFile from its message. */
+export function toReadRequest(message: MessageShape<typeof ReadFileRequestSchema>): ReadFileRequest {
+  const limitBytes = fromOptionalInt64(message.limitBytes, "limit_bytes");
+  return {
+    ...fromFileName(message),
+    offset: fromInt64(message.offset, "offset"),
+    ...(limitBytes !== undefined && { limitBytes }),
+  };
+}
+
+/** The message of an event of ReadFile. A chunk's bytes are copied into one piece. */
+export function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadFileResponseSchema> {
   switch (event.kind) {
     case "header": {
       const { file, offset, sizeBytes } = event;
@@ -79,8 +86,9 @@ function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadF
       return { message: { case: "header", value } };
     }
     case "chunk": {
-      const { offset, crc32, bytes } = event;
-      return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data: bytes } } };
+      const { offset, crc32, pieces, sizeBytes } = event;
+      const data = Buffer.concat(pieces, sizeBytes);
+      return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data } } };
     }
     case "end":
       return { message: { case: "end", value: { crc32: event.crc32, sizeBytes: BigInt(event.sizeBytes) } } };
