@@ -33,6 +33,7 @@ import { type ConfigurationFunctions, createConfigurationService } from "./servi
 import { createEventService, type EventFunctions } from "./services/event-service.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
+import { createGrpcReadFile } from "./services/grpc-read-file.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
 import { createJobService, type JobFunctions } from "./services/job-service.ts";
 import { createNamespaceService, type NamespaceFunctions } from "./services/namespace-service.ts";
@@ -127,16 +128,19 @@ const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha]
  */
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);
-  const router = createRoutes(options);
+  const gates = createGates(options);
+  const router = createRoutes(options, gates);
   const serveConnect = createConnectListener(router, options);
+  const serveReadFile = createGrpcReadFile({ ...options, ...gates.bytes, deadlineMaxMs: DEADLINE_MAX_MS });
   const serveOther = options.otherFace?.(router.handlers, options);
   return (request, response) => {
     if (answerCors(request, response) || answerProbe(options, request, response)) return;
+    if (serveReadFile(request, response)) return;
     if (serveOther === undefined || !serveOther(request, response)) serveConnect(request, response);
   };
 }
 
-function createRoutes(options: ApiOptions): ConnectRouter {
+function createRoutes(options: ApiOptions, gates: ReturnType<typeof createGates>): ConnectRouter {
   const router = createConnectRouter({
     acceptCompression: [countedGzip],
     readMaxBytes: options.messageLimits.maxBytes,
@@ -148,7 +152,6 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.markCommit)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
-  const gates = createGates(options);
   const { writeUpload, writePart, ...uploads } = createUploadService(options.uploads);
   const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
   const reflection = createReflectionService(REFLECTED, [file_google_rpc_error_details]);
