@@ -76,7 +76,10 @@ export class GrpcAnswer {
     this.#stream.removeAllListeners("data");
     this.#stream.resume();
     // RFC 9113, 8.1: a server that answers before the request is whole then asks the caller to stop, by NO_ERROR.
-    const askToStop = () => setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+    const askToStop = () =>
+      setImmediate(() => {
+        if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      });
     if (this.#response.headersSent) {
       this.#response.addTrailers(all);
       this.#stream.once("wantTrailers", askToStop);
