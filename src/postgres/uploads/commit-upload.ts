@@ -100,6 +100,33 @@ function selectReady(uploadId: string, options: CommitOptions) {
     FOR NO KEY UPDATE OF u`;
 }
 
+const committer = (name: keyof Actor) => sql.fragment`coalesce(m.committer->>${name}, '')`;
+
+const COMMITTER: EnteredActor = {
+  action: sql.fragment`CASE WHEN m.copied_path IS NULL THEN 'CommitUpload' ELSE 'CopyFile' END`,
+  principal: committer("principal"),
+  tokenKind: committer("tokenKind"),
+  address: committer("address"),
+  session: committer("session"),
+  tokenId: sql.fragment`nullif(${committer("tokenId")}, '')::uuid`,
+  requestId: sql.fragment`nullif(${committer("requestId")}, '')::uuid`,
+  traceId: sql.fragment`nullif(${committer("traceId")}, '')`,
+  spanId: sql.fragment`nullif(${committer("spanId")}, '')`,
+};
+
+const COMMITTED_FILE: EnteredRows = {
+  from: sql.fragment`(filed d CROSS JOIN matching m CROSS JOIN numbered n)`,
+  kind: "file",
+  namespace: sql.fragment`m.namespace`,
+  id: sql.fragment`d.file_id`,
+  generation: sql.fragment`n.generation`,
+  path: sql.fragment`m.path`,
+  sourcePath: sql.fragment`coalesce(m.copied_path, '')`,
+  dataSubject: sql.fragment`m.data_subject`,
+};
+
+const enterCommit = enterRows(COMMITTER, COMMITTED_FILE);
+
 async function commitOnce(
   pool: CommonQueryMethods,
   uploadId: string,
@@ -143,7 +170,7 @@ async function commitOnce(
     -- CTEs that nothing reads run from the last to the first: the slots of what is used are locked last.
     ), counted AS (
       ${countCommit}
-    ), ${enterRows(COMMITTER, COMMITTED_FILE)}
+    ), ${enterCommit}
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
       file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
       failure_message = NULL, if_generation_match = r.wanted, object_key = r.object_key,
@@ -166,31 +193,6 @@ async function commitOnce(
   const file = toCommittedFile(upload, { fileId, generation, commitTime, retainMs });
   return { kind: "committed", upload: { ...upload, file } };
 }
-
-const committer = (name: keyof Actor) => sql.fragment`coalesce(m.committer->>${name}, '')`;
-
-const COMMITTER: EnteredActor = {
-  action: sql.fragment`CASE WHEN m.copied_path IS NULL THEN 'CommitUpload' ELSE 'CopyFile' END`,
-  principal: committer("principal"),
-  tokenKind: committer("tokenKind"),
-  address: committer("address"),
-  session: committer("session"),
-  tokenId: sql.fragment`nullif(${committer("tokenId")}, '')::uuid`,
-  requestId: sql.fragment`nullif(${committer("requestId")}, '')::uuid`,
-  traceId: sql.fragment`nullif(${committer("traceId")}, '')`,
-  spanId: sql.fragment`nullif(${committer("spanId")}, '')`,
-};
-
-const COMMITTED_FILE: EnteredRows = {
-  from: sql.fragment`(filed d CROSS JOIN matching m CROSS JOIN numbered n)`,
-  kind: "file",
-  namespace: sql.fragment`m.namespace`,
-  id: sql.fragment`d.file_id`,
-  generation: sql.fragment`n.generation`,
-  path: sql.fragment`m.path`,
-  sourcePath: sql.fragment`coalesce(m.copied_path, '')`,
-  dataSubject: sql.fragment`m.data_subject`,
-};
 
 /** The file that the statement has inserted, without reading it back. */
 function toCommittedFile(
