@@ -1,6 +1,6 @@
 import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { combineCrc32, crc32 } from "../domain/crc32.ts";
+import { combineCrc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
@@ -8,7 +8,7 @@ import { requireReadable } from "../domain/files/readable-file.ts";
 import type { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import { type Chunk, gatherChunks, readBatches } from "./gather-chunks.ts";
+import { type Chunk, ChunkGatherer, readChunks } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";
 import type { QueryOptions } from "./query-options.ts";
 
@@ -26,7 +26,7 @@ export interface ReadFileRequest extends GetFileRequest {
 /** What reading yields: the header once, the chunks in order, without gap, and the end once all of them were yielded. */
 export type ReadFileEvent =
   | { kind: "header"; file: File; offset: number; sizeBytes: number }
-  | ({ kind: "chunk"; offset: number; crc32: number } & Chunk)
+  | ({ kind: "chunk"; offset: number } & Chunk)
   | { kind: "end"; crc32: number; sizeBytes: number };
 
 /** How often a cut stream is opened again without a byte of progress, and how long before each attempt. */
@@ -82,12 +82,12 @@ async function* readWhole(
   yield { kind: "header", file, offset: range.offset, sizeBytes: range.sizeBytes };
   let offset = range.offset;
   let rangeCrc32 = 0;
-  for await (const { pieces, sizeBytes } of gatherChunks(readRange(deps, file, range), READ_CHUNK_MAX_BYTES)) {
-    let chunkCrc32 = 0;
-    for (const bytes of pieces) chunkCrc32 = crc32(bytes, chunkCrc32);
-    rangeCrc32 = combineCrc32(rangeCrc32, chunkCrc32, sizeBytes);
-    yield { kind: "chunk", offset, crc32: chunkCrc32, pieces, sizeBytes };
-    offset += sizeBytes;
+  for await (const chunks of readRange(deps, file, range)) {
+    for (const chunk of chunks) {
+      rangeCrc32 = combineCrc32(rangeCrc32, chunk.crc32, chunk.sizeBytes);
+      yield { kind: "chunk", offset, ...chunk };
+      offset += chunk.sizeBytes;
+    }
   }
   if (range.sizeBytes === file.sizeBytes && rangeCrc32 !== file.crc32) {
     throw new DomainError("data_loss", "the stored bytes do not have the checksum that was recorded at commit", {
@@ -120,35 +120,36 @@ function resolveRange(request: ReadFileRequest, fileSizeBytes: number): { offset
   return { offset, sizeBytes: Math.min(limitBytes ?? fileSizeBytes, fileSizeBytes - offset) };
 }
 
-/** Exactly the bytes of a range as S3 sends them, over as many streams as that takes. */
+/** Exactly the bytes of a range, over as many streams of S3 as that takes. */
 async function* readRange(
   deps: ReadFileDeps,
   file: File,
   options: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
-): AsyncGenerator<readonly Uint8Array[], void, undefined> {
+): AsyncGenerator<readonly Chunk[], void, undefined> {
   const { signal } = options;
-  const end = options.offset + options.sizeBytes;
-  let { offset } = options;
+  const gatherer = new ChunkGatherer(READ_CHUNK_MAX_BYTES);
   let failures = 0;
-  while (offset < end) {
+  while (gatherer.receivedBytes < options.sizeBytes) {
+    const { receivedBytes } = gatherer;
+    const rest = { offset: options.offset + receivedBytes, sizeBytes: options.sizeBytes - receivedBytes };
     let cut: unknown;
     try {
-      const stream = await openRange(deps.objects, file, { offset, sizeBytes: end - offset, signal });
-      for await (const batch of readBatches(stream, READ_CHUNK_MAX_BYTES)) {
-        offset += batch.reduce((sum, { byteLength }) => sum + byteLength, 0);
-        failures = 0;
-        if (offset > end) throw tooManyBytes(file);
-        yield batch;
+      const stream = await openRange(deps.objects, file, { ...rest, signal });
+      for await (const chunks of readChunks(stream, gatherer)) {
+        if (gatherer.receivedBytes > options.sizeBytes) throw tooManyBytes(file);
+        yield chunks;
       }
+      if (gatherer.receivedBytes > options.sizeBytes) throw tooManyBytes(file);
     } catch (error) {
       cut = error;
     }
-    if (offset >= end && cut === undefined) return;
+    if (gatherer.receivedBytes === options.sizeBytes && cut === undefined) break;
     signal?.throwIfAborted();
-    failures += 1;
+    failures = gatherer.receivedBytes > receivedBytes ? 1 : failures + 1;
     if (!isRetryable(cut) || failures >= deps.retries.attemptsMax) throw toReadError(cut, file);
     await pause(deps.retries.delayMs(failures), signal);
   }
+  yield gatherer.end();
 }
 
 async function openRange(

@@ -4,7 +4,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
 import { callRest, toRefusal } from "../testing/rigs/rest-client.ts";
-import { SAMPLE_BYTES, sampleFile } from "../testing/samples/sample-records.ts";
+import { SAMPLE_BYTES, sampleChunk, sampleFile } from "../testing/samples/sample-records.ts";
 
 const BYTES = "/v1/namespaces/default/files/a/b?alt=media&redirect=false";
 const TEXT = Buffer.from(SAMPLE_BYTES).toString();
@@ -26,7 +26,7 @@ describe("the bytes of a file over REST", () => {
             if (failAt === 0) throw new DomainError("unavailable", "away", { reason: "STORAGE_UNAVAILABLE" });
             yield { kind: "header", file, offset, sizeBytes: limitBytes };
             for (let at = offset; at < offset + limitBytes; at++) {
-              yield { kind: "chunk", offset: at, crc32: 0, pieces: [SAMPLE_BYTES.subarray(at, at + 1)], sizeBytes: 1 };
+              yield sampleChunk(at, SAMPLE_BYTES.subarray(at, at + 1));
             }
             if (failAt !== undefined)
               throw new DomainError("data_loss", "other bytes", { reason: "CHECKSUM_MISMATCH" });
@@ -233,8 +233,7 @@ describe("the bytes of a file over REST", () => {
         async *readFile(_, { signal }) {
           const bytes = Buffer.alloc(2 ** 18);
           try {
-            for (let offset = 0; ; offset += bytes.length)
-              yield { kind: "chunk", offset, crc32: 0, pieces: [bytes], sizeBytes: bytes.length };
+            for (let offset = 0; ; offset += bytes.length) yield sampleChunk(offset, bytes);
           } finally {
             over(signal.aborted);
           }

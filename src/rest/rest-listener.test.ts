@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
 import { callRest, sendRaw, toRefusal } from "../testing/rigs/rest-client.ts";
-import { sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
+import { sampleChunk, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 
 const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
 const FILES = "/v1/namespaces/default/files";
@@ -29,7 +29,7 @@ describe("the REST face", () => {
       async *readFile(request) {
         note(request);
         yield { kind: "header", file, offset: 0, sizeBytes: 3 };
-        yield { kind: "chunk", offset: 0, crc32: 1, pieces: [Buffer.from("a"), Buffer.from("bc")], sizeBytes: 3 };
+        yield sampleChunk(0, Buffer.from("a"), Buffer.from("bc"));
         if (request.offset === 1) throw new DomainError("unavailable", "cut", { reason: "STORAGE_UNAVAILABLE" });
       },
     },

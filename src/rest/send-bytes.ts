@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { Chunk } from "../queries/gather-chunks.ts";
 import type { ReadFileEvent } from "../queries/read-file.ts";
 import { cutAnswer, whileTaken } from "../rpc/listener/taken-answer.ts";
+import { writePieces } from "../rpc/listener/write-pieces.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
@@ -14,22 +15,14 @@ export async function sendBytes(
   events: AsyncIterable<ReadFileEvent>,
   { answerStallMs }: { answerStallMs: number },
 ): Promise<void> {
-  // TypeScript cannot call a union of two overloaded methods; both take bytes.
-  const out = response as ServerResponse;
-  let held: readonly Uint8Array[] = [];
+  let held: Chunk | undefined;
   const onStall = () => cutAnswer(response);
   for await (const event of whileTaken(events, { stallTimeoutMs: answerStallMs, onStall })) {
     if (event.kind !== "chunk") continue;
-    if (!writeAll(out, held)) await once(out, "drain", { signal });
-    held = event.pieces;
+    const isTaken = held === undefined || writePieces(response, held.pieces, held.release);
+    if (!isTaken) await once(response, "drain", { signal });
+    held = event;
   }
-  out.cork();
-  writeAll(out, held);
-  out.end();
-}
-
-function writeAll(out: ServerResponse, pieces: readonly Uint8Array[]): boolean {
-  let isTaken = true;
-  for (const bytes of pieces) isTaken = out.write(bytes);
-  return isTaken;
+  if (held !== undefined) writePieces(response, held.pieces, held.release);
+  response.end();
 }

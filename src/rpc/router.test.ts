@@ -7,7 +7,7 @@ import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
+import { catchError, SAMPLE_CALLER, sampleChunk, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };
 
@@ -130,13 +130,7 @@ describe("the API", () => {
           fileQueries: {
             readFile: async function* () {
               yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 400_000 };
-              yield {
-                kind: "chunk",
-                offset: 0,
-                crc32: 5,
-                pieces: [bytes.subarray(0, 70_000), bytes.subarray(70_000)],
-                sizeBytes: 200_000,
-              };
+              yield sampleChunk(0, bytes.subarray(0, 70_000), bytes.subarray(70_000));
               throw new DomainError("data_loss", "the checksum differs", { reason: "CHECKSUM_MISMATCH" });
             },
           },
@@ -283,7 +277,7 @@ describe("the API", () => {
           yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 1e9 };
           for (let offset = 0; ; offset += 65536) {
             signal.throwIfAborted();
-            yield { kind: "chunk", offset, crc32: 0, pieces: [Buffer.alloc(65536)], sizeBytes: 65536 };
+            yield sampleChunk(offset, Buffer.alloc(65536));
           }
         },
         getFile: async () => sampleFile(),

@@ -14,6 +14,7 @@ import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
 import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { checkBucket, readBucketRegion } from "./bucket-region.ts";
 import { copyObject, copyPart } from "./copies.ts";
+import { freeReceived } from "./free-received.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { setLegalHold } from "./legal-hold.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
@@ -183,6 +184,7 @@ async function openRead(
     const sending = { ...(signal !== undefined && { abortSignal: signal }) };
     const send = () => access.breakers("read", () => access.client.send(command, sending));
     const { Body: body } = await request(access, { what: "reading the file", signal, send });
+    freeReceived(body as Readable);
     return (body as Readable).once("close", leave);
   } catch (error) {
     leave();

@@ -2,6 +2,7 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 
 import { constants } from "node:http2";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { NodeRequest } from "../listener/node-messages.ts";
+import { writePieces } from "../listener/write-pieces.ts";
 import { toConnectError } from "./error-interceptor.ts";
 
 /** gRPC's prefix: one byte of flags, and four of length, big-endian. */
@@ -46,10 +47,11 @@ export class GrpcAnswer {
   }
 
   /**
-   * Sends a message, whose last field's value may come apart from the bytes before it (`head`), so that it is sent from its own
-   * buffers. Returns false when the caller should be given time until "drain" of the response; after the end nothing is sent.
+   * Sends a message. Its last field's value may come apart from the bytes before it (`head`), so that it is sent from its own
+   * buffers; `onSent` is called once these have gone. Returns false when the caller should be given time until "drain" of the
+   * response; after the end nothing is sent.
    */
-  send(head: Uint8Array, value: readonly Uint8Array[] = []): boolean {
+  send(head: Uint8Array, value: readonly Uint8Array[] = [], onSent: () => void = () => {}): boolean {
     if (this.isEnded || this.#stream.destroyed) return true;
     const frame = Buffer.allocUnsafe(PREFIX_BYTES + head.length);
     frame.writeUInt8(0, 0);
@@ -58,13 +60,7 @@ export class GrpcAnswer {
       1,
     );
     frame.set(head, PREFIX_BYTES);
-    if (value.length === 0) return this.#response.write(frame);
-    this.#response.cork();
-    this.#response.write(frame);
-    let isTaken = true;
-    for (const bytes of value) isTaken = this.#response.write(bytes);
-    this.#response.uncork();
-    return isTaken;
+    return value.length === 0 ? this.#response.write(frame) : writePieces(this.#response, [frame, ...value], onSent);
   }
 
   /** Ends the call with its status, once. Bytes that the caller still sends are thrown away until it stops. */

@@ -7,7 +7,7 @@ import { encodeFrame } from "../../client/grpc-frames.ts";
 import type { ReadFileEvent } from "../../queries/read-file.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { sampleFile } from "../../testing/samples/sample-records.ts";
+import { sampleChunk, sampleFile } from "../../testing/samples/sample-records.ts";
 import type { FileQueryFunctions } from "./file-query-service.ts";
 
 const HEADERS = {
@@ -20,9 +20,7 @@ const FRAME = encodeFrame(toBinary(ReadFileRequestSchema, create(ReadFileRequest
 const CHUNK_BYTES = 2 ** 18;
 
 const header: ReadFileEvent = { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 1e9 };
-const chunkAt = (offset: number): ReadFileEvent => {
-  return { kind: "chunk", offset, crc32: 0, pieces: [Buffer.alloc(CHUNK_BYTES)], sizeBytes: CHUNK_BYTES };
-};
+const chunkAt = (offset: number) => sampleChunk(offset, Buffer.alloc(CHUNK_BYTES));
 
 describe("the gRPC form of ReadFile", () => {
   let server: ApiServer | undefined;

@@ -3,6 +3,7 @@ import type { Caller, UploadToken } from "../../domain/caller.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
+import type { ReadFileEvent } from "../../queries/read-file.ts";
 
 /** Who calls in tests. */
 export const SAMPLE_CALLER: Caller = { principal: "dev:local", groups: [], tokenKind: "dev" };
@@ -126,4 +127,10 @@ export async function catchError(call: () => unknown): Promise<unknown> {
   } catch (error) {
     return error;
   }
+}
+
+/** A chunk of a file that is read, with no CRC32 to speak of. */
+export function sampleChunk(offset: number, ...pieces: Uint8Array[]): Extract<ReadFileEvent, { kind: "chunk" }> {
+  const sizeBytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { kind: "chunk", offset, pieces, sizeBytes, crc32: 0, release: () => {} };
 }

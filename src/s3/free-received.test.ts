@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { Agent, createServer, get, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { expect } from "chai";
+import { freeReceived } from "./free-received.ts";
+
+const CONTENT = Buffer.alloc(2 ** 20, "content of a file ");
+
+describe("freeReceived", () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  let server: Server;
+  before(async () => {
+    server = createServer((_request, response) => response.end(CONTENT)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+  });
+  after(() => {
+    agent.destroy();
+    server.close();
+  });
+
+  /** Reads a body, as late as a slow reader does, and the buffers that its socket got. */
+  async function read() {
+    const { port } = server.address() as AddressInfo;
+    const [response] = (await once(get({ port, host: "127.0.0.1", agent }), "response")) as [IncomingMessage];
+    const received: ArrayBufferLike[] = [];
+    const socket: Socket = response.socket;
+    const note = ({ buffer }: Uint8Array) => received.push(buffer);
+    socket.on("data", note);
+    freeReceived(response);
+    await new Promise(setImmediate);
+    const pieces: Buffer[] = [];
+    response.on("data", (piece: Buffer) => pieces.push(piece));
+    await once(response, "close");
+    socket.off("data", note);
+    return { body: Buffer.concat(pieces), received, socket };
+  }
+
+  it("frees what the socket got, leaves the body whole, and nothing behind on a socket that is used again", async () => {
+    let sockets = new Set<Socket>();
+    for (let round = 0; round < 3; round++) {
+      const { body, received, socket } = await read();
+      sockets = sockets.add(socket);
+      expect(body.equals(CONTENT)).to.equal(true);
+      expect(received.length).to.be.above(3);
+      expect(received.filter((buffer) => !(buffer as ArrayBuffer).detached)).to.deep.equal([]);
+      expect(socket.listenerCount("data")).to.be.at.most(1);
+    }
+    expect(sockets.size, "connections").to.equal(1);
+  });
+});
