@@ -218,4 +218,93 @@ describe("download", () => {
       reason: "DOWNLOAD_CORRUPT",
     });
   });
+
+  describe("of several ranges", () => {
+    const MIB = 2 ** 20;
+    const large = Buffer.alloc(27 * MIB + 3, "a large file ");
+    let running: number;
+    let runningMost: number;
+
+    beforeEach(() => {
+      file = create(FileSchema, { path: "a/b", fileId: "1", sizeBytes: BigInt(large.length), crc32: crc32(large) });
+      [running, runningMost] = [0, 0];
+      storage.removeAllListeners("request");
+      storage.on("request", (request: IncomingMessage, response: ServerResponse) => {
+        ranges.push(request.headers.range);
+        runningMost = Math.max(runningMost, ++running);
+        response.once("close", () => running--);
+        (answers.shift() ?? serveRange)(request, response);
+      });
+    });
+
+    function serveRange(request: IncomingMessage, response: ServerResponse): void {
+      const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+      const end = to === "" || to === undefined ? large.length : Number(to) + 1;
+      response.writeHead(206, { "content-range": `bytes ${from}-${end - 1}/${large.length}` });
+      response.end(large.subarray(Number(from), end));
+    }
+
+    it("asks for some at once, and writes them in order", async () => {
+      const seen: number[] = [];
+      await fetch({ connections: 3, onProgress: ({ receivedBytes }) => seen.push(receivedBytes) });
+      expect((await readFile(target)).equals(large)).to.equal(true);
+      const expected = [0, 8, 16].map((at) => `bytes=${at * MIB}-${(at + 8) * MIB - 1}`);
+      expect(ranges.toSorted()).to.deep.equal([...expected, `bytes=${24 * MIB}-`].toSorted());
+      expect(runningMost).to.be.within(2, 3);
+      expect(seen).to.deep.equal(seen.toSorted((a, b) => a - b));
+      expect([seen.length > 3, signed]).to.deep.equal([true, 1]);
+    });
+
+    it("continues each where it was cut, by a URL that is signed anew once for all", async () => {
+      const cut = (request: IncomingMessage, response: ServerResponse) => {
+        const from = Number(/\d+/.exec(request.headers.range ?? "")?.[0]);
+        response.writeHead(206, {
+          "content-range": `bytes ${from}-${large.length - 1}/${large.length}`,
+          "content-length": 8 * MIB,
+        });
+        response.write(large.subarray(from, from + MIB + 1), () => response.destroy());
+      };
+      answers.push(cut, cut, cut);
+      await fetch({ connections: 3, retry: { ...retry, delayBaseMs: 20, delayMaxMs: 20 } });
+      expect((await readFile(target)).equals(large)).to.equal(true);
+      const continued = ranges.filter((range) => Number(/\d+/.exec(range ?? "")?.[0]) % MIB === 1);
+      expect(continued).to.have.length(3);
+      expect(signed).to.be.within(2, 4);
+    });
+
+    it("keeps what came in order when storage stays away, and goes on from there", async () => {
+      const away = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end();
+      answers.push(serveRange, away, ...Array.from({ length: 8 }, () => away));
+      expect((await caught(fetch({ connections: 2 }))).reason).to.equal("CONNECTION_LOST");
+      const kept = (await stat(`${target}.part`)).size;
+      expect(kept).to.equal(8 * MIB);
+      answers = [];
+      ranges = [];
+      await fetch();
+      expect((await readFile(target)).equals(large)).to.equal(true);
+      expect(ranges)
+        .to.include(`bytes=${8 * MIB}-${16 * MIB - 1}`)
+        .and.not.include(`bytes=0-${8 * MIB - 1}`);
+    });
+
+    it("holds no more than its ranges for a stream that takes nothing, and ends with the signal's reason", async () => {
+      const abort = new AbortController();
+      const stuck = new Writable({ highWaterMark: 1, write: () => {} });
+      const downloading = caught(
+        download(sign, stuck, { retry, connections: 2, signal: abort.signal }) as Promise<unknown>,
+      );
+      while (ranges.length < 2 || running > 0) await new Promise(setImmediate);
+      expect(ranges, "of four").to.have.length(2);
+      const reason = new Error("enough");
+      abort.abort(reason);
+      expect(await downloading).to.equal(reason);
+    });
+
+    for (const connections of [0, 1.5, 65, Number.NaN]) {
+      it(`refuses ${connections} connections`, async () => {
+        expect((await caught(fetch({ connections }))).message).to.contain("from 1 to 64");
+        expect(ranges).to.deep.equal([]);
+      });
+    }
+  });
 });

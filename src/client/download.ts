@@ -1,18 +1,18 @@
-import { get as httpGet, type IncomingMessage } from "node:http";
-import { get as httpsGet } from "node:https";
 import type { Writable } from "node:stream";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import { crc32 } from "../domain/crc32.ts";
+import { downloadRanges, RenewedUrl } from "./download-ranges.ts";
 import { createStreamSink, type DownloadSink, openFileSink } from "./download-sink.ts";
 import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
-import { fromNetworkError, SluiceError } from "./sluice-error.ts";
+import { SluiceError } from "./sluice-error.ts";
 import { createRateMeter } from "./upload-progress.ts";
-
-/** When a connection to storage brings nothing for this long, in milliseconds, it is given up and the rest is requested again. */
-const IDLE_MAX_MS = 30_000;
 
 /** Bytes that are gathered before a write to disk: 1 MiB takes one system call instead of sixteen. */
 const WRITE_SIZE_BYTES = 2 ** 20;
+
+/** Requests to storage at once. */
+const CONNECTIONS_DEFAULT = 4;
+const CONNECTIONS_MAX = 64;
 
 /** The progress of a download. */
 export interface DownloadProgress {
@@ -32,6 +32,8 @@ export interface DownloadOptions {
   onProgress?: (progress: DownloadProgress) => void;
   /** Whether to continue an earlier `.part` file; true when unset. */
   resume?: boolean;
+  /** Requests to storage at once, for files of more than 8 MiB; four when unset. Each takes 8 MiB of memory. */
+  connections?: number;
   retry?: Partial<RetryLimits>;
   signal?: AbortSignal;
 }
@@ -40,11 +42,12 @@ export interface DownloadOptions {
 type SignUrl = (signal: AbortSignal) => Promise<{ url: string; file: File }>;
 
 /**
- * Downloads through a presigned URL, continues by Range after cuts, and compares the CRC32 of all bytes with the file's.
+ * Downloads through a presigned URL by several ranges at once, continues them after cuts, and compares the CRC32 of all bytes with the file's.
  * Rejects with `DOWNLOAD_CORRUPT` when they differ, with `DESTINATION_UNWRITABLE`, or with the errors of `sign`.
  */
 export async function download(sign: SignUrl, destination: string | Writable, options: DownloadOptions): Promise<File> {
   const signal = options.signal ?? new AbortController().signal;
+  assertConnections(options.connections);
   const first = await sign(signal);
   const sink =
     typeof destination === "string"
@@ -71,6 +74,16 @@ export async function download(sign: SignUrl, destination: string | Writable, op
   }
 }
 
+function assertConnections(connections: number | undefined): void {
+  if (
+    connections === undefined ||
+    (Number.isInteger(connections) && connections >= 1 && connections <= CONNECTIONS_MAX)
+  )
+    return;
+  const message = `connections is ${connections}; it is a whole number from 1 to ${CONNECTIONS_MAX}`;
+  throw new SluiceError("invalid_argument", message, { reason: "ARGUMENT_INVALID" });
+}
+
 async function fetchAll(
   first: { url: string; file: File },
   sign: SignUrl,
@@ -78,7 +91,6 @@ async function fetchAll(
 ): Promise<void> {
   const totalBytes = Number(first.file.sizeBytes);
   const resumedBytes = sink.offset;
-  const retries = createRetries({ ...RETRY_LIMITS_DEFAULT, ...options.retry });
   const meter = createRateMeter();
   const report = () => {
     const bytesPerSecond = meter.add(sink.offset, performance.now());
@@ -86,19 +98,24 @@ async function fetchAll(
     options.onProgress?.({ receivedBytes: sink.offset, totalBytes, resumedBytes, bytesPerSecond, etaMs });
   };
   report();
-  let url: string | undefined = first.url;
-  while (sink.offset < totalBytes) {
-    try {
-      url ??= await signAgain(first, sign, signal);
-      await fetchRange(url, sink, { signal, totalBytes }, () => {
-        retries.reset();
-        report();
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      await retries.waitAfter(error, { signal });
-      url = undefined;
+  const pieces = downloadRanges(
+    {
+      offset: sink.offset,
+      end: totalBytes,
+      connections: options.connections ?? CONNECTIONS_DEFAULT,
+      url: new RenewedUrl(first.url, () => signAgain(first, sign, signal)),
+      retries: () => createRetries({ ...RETRY_LIMITS_DEFAULT, ...options.retry }),
+      signal,
+    },
+    WRITE_SIZE_BYTES,
+  );
+  for await (const next of pieces) {
+    await sink.write(next);
+    for (const piece of next) {
+      sink.crc32 = crc32(piece, sink.crc32);
+      sink.offset += piece.length;
     }
+    report();
   }
 }
 
@@ -107,63 +124,4 @@ async function signAgain({ file }: { file: File }, sign: SignUrl, signal: AbortS
   if (again.file.fileId === file.fileId) return again.url;
   const message = `"${file.path}" was replaced while it was downloaded; download it again`;
   throw new SluiceError("aborted", message, { reason: "SOURCE_CHANGED" });
-}
-
-async function fetchRange(
-  url: string,
-  sink: DownloadSink,
-  { signal, totalBytes }: { signal: AbortSignal; totalBytes: number },
-  onWritten: () => void,
-): Promise<void> {
-  const response = await request(url, sink.offset, signal);
-  let pieces: Uint8Array[] = [];
-  let gatheredBytes = 0;
-  const flush = async () => {
-    await sink.write(pieces);
-    for (const piece of pieces) sink.crc32 = crc32(piece, sink.crc32);
-    sink.offset += gatheredBytes;
-    pieces = [];
-    gatheredBytes = 0;
-    onWritten();
-  };
-  try {
-    for await (const piece of response as AsyncIterable<Buffer>) {
-      pieces.push(piece);
-      gatheredBytes += piece.length;
-      if (sink.offset + gatheredBytes > totalBytes) throw new Error("storage sent more bytes than the file has");
-      if (gatheredBytes >= WRITE_SIZE_BYTES) await flush();
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw fromNetworkError(error);
-  }
-  if (gatheredBytes > 0) await flush();
-  if (sink.offset < totalBytes) throw lost("it ended before the end of the file");
-}
-
-async function request(url: string, offset: number, signal: AbortSignal): Promise<IncomingMessage> {
-  const get = url.startsWith("https:") ? httpsGet : httpGet;
-  const headers = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = get(url, { headers, signal, agent: false, timeout: IDLE_MAX_MS }, resolve);
-  outgoing.on("error", reject);
-  outgoing.on("timeout", () => outgoing.destroy(lost(`it brought nothing for ${IDLE_MAX_MS / 1000} s`)));
-  const response = await promise.catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw fromNetworkError(error);
-  });
-  const range = response.headers["content-range"];
-  if (response.statusCode === 206 && range?.startsWith(`bytes ${offset}-`)) return response;
-  if (response.statusCode === 200 && offset === 0) return response;
-  response.destroy();
-  const { statusCode } = response;
-  // 403 means that the URL has expired; a new one may work. The body is S3's XML and stays unread: it can quote the signed URL.
-  if (statusCode === 403 || (statusCode ?? 0) >= 500) throw lost(`it answered with HTTP status ${statusCode}`);
-  throw new SluiceError("internal", `storage refuses the presigned URL with HTTP status ${statusCode}`, {
-    reason: `HTTP_${statusCode}`,
-  });
-}
-
-function lost(how: string): SluiceError {
-  return new SluiceError("unavailable", `the connection to storage was lost: ${how}`, { reason: "CONNECTION_LOST" });
 }
