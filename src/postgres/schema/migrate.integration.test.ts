@@ -251,7 +251,7 @@ describe("deploy/flyway", function () {
 
   it("leaves the rights of the service's role to the statements of the page", async () => {
     await flyway("migrate");
-    const client = new Client({ connectionString: database.url });
+    const client = new Client({ connectionString: database.adminUrl });
     await client.connect();
     try {
       // Roles belong to all databases of the server, and those of this test to nobody else.
