@@ -10,14 +10,14 @@ import { describeMachine } from "./describe-machine.ts";
 import { equalUploads } from "./sessions/equal-uploads.ts";
 import { type FigureRow, judge, showFigures } from "./sessions/figure-row.ts";
 import { kills } from "./sessions/kills.ts";
-import { lanes } from "./sessions/lanes.ts";
+import { lanes, lanesTls } from "./sessions/lanes.ts";
 import { longLine } from "./sessions/long-line.ts";
 import { createManyTrial, manyUploads } from "./sessions/many-uploads.ts";
 import type { Scenario } from "./sessions/scenario.ts";
 import { tricklers } from "./sessions/tricklers.ts";
 import { setStage } from "./stage.ts";
 
-const scenarios: readonly Scenario[] = [lanes, manyUploads, tricklers, equalUploads, longLine, kills];
+const scenarios: readonly Scenario[] = [lanes, lanesTls, manyUploads, tricklers, equalUploads, longLine, kills];
 const ids = scenarios.map(({ id }) => id);
 const usage = `usage: npm run bench:sessions -- [options]
 

@@ -24,7 +24,7 @@ export type CrowdRequest =
   | { readonly act: "trickle"; readonly uploads: number; readonly declaredBytes: number }
   | { readonly act: "end-trickle" };
 
-const { url, chunkBytes, extra } = parseClientArguments();
+const { url, ca, chunkBytes, extra } = parseClientArguments();
 const payload = createPayload();
 const crcs = new Map([...sliceContent(payload, payload.length, chunkBytes)].map((data) => [keyOf(data), crc32(data)]));
 const headers = { authorization: `Bearer ${extra!.token}` };
@@ -60,7 +60,7 @@ async function act(request: CrowdRequest): Promise<object> {
  * failed.
  */
 async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number }) {
-  const sessions = await Promise.all(Array.from({ length: uploads }, () => connectHttp2(url)));
+  const sessions = await Promise.all(Array.from({ length: uploads }, () => connectHttp2(url, ca)));
   const begun = performance.now();
   const seconds: number[] = [];
   const failures: string[] = [];
@@ -82,7 +82,7 @@ async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number
 
 /** Sends one file in equal lanes, each over a connection of its own. Answers the seconds until one lane was told "committed". */
 async function sendLanes({ lanes, sizeBytes }: { lanes: number; sizeBytes: number }) {
-  const sessions = await Promise.all(Array.from({ length: lanes }, () => connectHttp2(url)));
+  const sessions = await Promise.all(Array.from({ length: lanes }, () => connectHttp2(url, ca)));
   const begun = performance.now();
   const laneBytes = sizeBytes / lanes;
   const requestId = randomUUID();
@@ -111,7 +111,11 @@ function* writes(sizeBytes: number, lane?: Lane): Generator<Buffer[]> {
 /** Opens the uploads; each then sends one KiB a second. Every tenth declares its size, the others declare none. */
 async function beginTrickle({ uploads, declaredBytes }: { uploads: number; declaredBytes: number }) {
   const opened = Array.from({ length: uploads }, async (_, index) =>
-    openTrickle(await connectHttp2(url), { headers, payload, sizeBytes: index % 10 === 0 ? declaredBytes : undefined }),
+    openTrickle(await connectHttp2(url, ca), {
+      headers,
+      payload,
+      sizeBytes: index % 10 === 0 ? declaredBytes : undefined,
+    }),
   );
   trickles = await Promise.all(opened);
   let tick = 0;

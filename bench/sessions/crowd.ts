@@ -26,9 +26,14 @@ export interface Crowd {
 /** Bytes of a message of a crowd's uploads. It is small because many uploads share the client's memory. */
 const chunkBytes = 256 * 1024;
 
-/** Starts a process that uploads to `url`. */
-export async function startCrowd(url: string): Promise<Crowd> {
-  const args: ClientArguments = { url, chunkBytes, extra: { token: serviceToken } };
+/** Starts a process that uploads to `url`, and trusts the certificate where there is one. */
+export async function startCrowd(url: string, { certPath }: { certPath?: string | undefined } = {}): Promise<Crowd> {
+  const args: ClientArguments = {
+    url,
+    chunkBytes,
+    ...(certPath !== undefined && { certPath }),
+    extra: { token: serviceToken },
+  };
   const entry = new URL("../clients/crowd-client.ts", import.meta.url);
   const client: BenchProcess = await forkProcess(entry, { args: [JSON.stringify(args)] });
   return {

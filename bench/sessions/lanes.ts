@@ -1,9 +1,10 @@
-import type { Stage } from "../contender.ts";
+import { findTlsProblem, type Stage, type TlsSides } from "../contender.ts";
 import { spreadOf } from "../measure.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import { type SluiceService, startSluice } from "../sluice-service.ts";
 import { type Crowd, startCrowd } from "./crowd.ts";
-import { type Scenario, scaledBytes } from "./scenario.ts";
+import type { FigureRow } from "./figure-row.ts";
+import { type Scenario, type ScenarioPlace, scaledBytes } from "./scenario.ts";
 
 /**
  * Pairs of services: the connections that a worker gets, and the way that its code is compiled, stay the same for as long as
@@ -21,34 +22,43 @@ const warmUps = 6;
 /** One file in four lanes over two workers costs as much as in one lane and one worker, and goes faster. */
 export const lanes: Scenario = {
   id: "lanes",
-  async measure({ stage, scale }) {
-    // Every lane gets whole parts, whatever the scale.
-    const sizeBytes = 32 * scaledBytes(32, scale);
-    const compared: Comparison[] = [];
-    for (let pair = 0; pair < pairs; pair++) compared.push(...(await comparePair(stage, sizeBytes)));
-    const cpu = spreadOf(compared.map(({ cpuRatio }) => cpuRatio))!;
-    const speedUp = spreadOf(compared.map((one) => one.speedUp))!;
-    return [
-      {
-        name: "4 lanes over 2 workers: CPU per GiB ÷ 1 lane, 1 worker",
-        unit: "ratio",
-        measured: cpu.median,
-        must: { atMost: 1.15 },
-        aim: { atMost: 1.05 },
-        note: `median of ${compared.length} [${cpu.min.toFixed(2)}-${cpu.max.toFixed(2)}]; ${speedUp.median.toFixed(2)} times as fast`,
-      },
-    ];
-  },
+  measure: (place) => compareLanes(place, "none"),
 };
+
+/** The same under TLS on both sides; nothing where this machine cannot make a certificate. */
+export const lanesTls: Scenario = {
+  id: "lanes-tls",
+  measure: async (place) =>
+    findTlsProblem(place.stage, "both") === undefined ? await compareLanes(place, "both") : [],
+};
+
+async function compareLanes({ stage, scale }: ScenarioPlace, tls: TlsSides): Promise<FigureRow[]> {
+  // Every lane gets whole parts, whatever the scale.
+  const sizeBytes = 32 * scaledBytes(32, scale);
+  const compared: Comparison[] = [];
+  for (let pair = 0; pair < pairs; pair++) compared.push(...(await comparePair(stage, sizeBytes, tls)));
+  const cpu = spreadOf(compared.map(({ cpuRatio }) => cpuRatio))!;
+  const speedUp = spreadOf(compared.map((one) => one.speedUp))!;
+  return [
+    {
+      name: `4 lanes over 2 workers${tls === "both" ? ", TLS" : ""}: CPU per GiB ÷ 1 lane, 1 worker`,
+      unit: "ratio",
+      measured: cpu.median,
+      must: { atMost: 1.15 },
+      aim: { atMost: 1.05 },
+      note: `median of ${compared.length} [${cpu.min.toFixed(2)}-${cpu.max.toFixed(2)}]; ${speedUp.median.toFixed(2)} times as fast`,
+    },
+  ];
+}
 
 interface Comparison {
   readonly cpuRatio: number;
   readonly speedUp: number;
 }
 
-async function comparePair(stage: Stage, sizeBytes: number): Promise<Comparison[]> {
-  const one = await open(stage, { workers: 1, lanes: 1 });
-  const four = await open(stage, { workers: 2, lanes: 4 });
+async function comparePair(stage: Stage, sizeBytes: number, tls: TlsSides): Promise<Comparison[]> {
+  const one = await open(stage, { tls, workers: 1, lanes: 1 });
+  const four = await open(stage, { tls, workers: 2, lanes: 4 });
   try {
     for (const rig of [one, four]) {
       for (let file = 0; file < warmUps * rig.workers; file++) await send(rig, sizeBytes);
@@ -74,9 +84,12 @@ interface LaneRig {
   readonly lanes: number;
 }
 
-async function open(stage: Stage, { workers, lanes }: { workers: number; lanes: number }): Promise<LaneRig> {
-  const service = await startSluice(stage, { settings: { SLUICE_WORKERS: String(workers) } });
-  return { service, crowd: await startCrowd(service.url), workers, lanes };
+async function open(
+  stage: Stage,
+  { tls, workers, lanes }: { tls: TlsSides; workers: number; lanes: number },
+): Promise<LaneRig> {
+  const service = await startSluice(stage, { tls, settings: { SLUICE_WORKERS: String(workers) } });
+  return { service, crowd: await startCrowd(service.url, { certPath: stage.certificate?.certPath }), workers, lanes };
 }
 
 async function send({ service, crowd, lanes }: LaneRig, sizeBytes: number) {
