@@ -8,6 +8,7 @@ import { createJournalWriter } from "../../postgres/journal/journal-writer.ts";
 import { createErasureRepository } from "../../postgres/privacy/erasures.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
 import { createDatabaseOn, type TestDatabase } from "../../testing/rigs/postgres.ts";
+import { executeOn } from "../../testing/rigs/postgres-form.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { createOpen, nextIdentity, nextUuid, RETENTION_MS, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
@@ -258,6 +259,11 @@ describe("the erasure of a person", function () {
     const server = new URL(adminUrl);
     const template = server.pathname.slice(1);
     server.pathname = "/postgres";
+    // A database that is copied may have no session, and a pooler keeps them.
+    await executeOn(
+      server.href,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${template}'`,
+    );
     const restored = await createDatabaseOn(server.href, { name: `${template}_restored`, template });
     const reopen = (database: TestDatabase) => createPostgresSubject(async () => database);
     subject = await reopen({ url, adminUrl, drop: async () => {} });
