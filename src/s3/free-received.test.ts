@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { Agent, createServer, get, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer, get as getByTls } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { expect } from "chai";
+import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { freeReceived } from "./free-received.ts";
 
 const CONTENT = Buffer.alloc(2 ** 20, "content of a file ");
@@ -46,5 +48,23 @@ describe("freeReceived", () => {
       expect(socket.listenerCount("data")).to.be.at.most(1);
     }
     expect(sockets.size, "connections").to.equal(1);
+  });
+
+  it("leaves a TLS socket's buffers alone, which come in several reads", async function () {
+    const certificate = await createTlsCertificate();
+    if (certificate === undefined) return this.skip();
+    const tlsServer = createTlsServer(certificate, (_request, response) => response.end(CONTENT)).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(tlsServer, "listening");
+    const { port } = tlsServer.address() as AddressInfo;
+    const asked = getByTls({ port, host: "127.0.0.1", rejectUnauthorized: false, agent: false });
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    freeReceived(response);
+    const pieces: Buffer[] = [];
+    for await (const piece of response) pieces.push(piece as Buffer);
+    tlsServer.close();
+    expect(Buffer.concat(pieces).equals(CONTENT)).to.equal(true);
   });
 });
