@@ -1,6 +1,5 @@
 import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { TLSSocket } from "node:tls";
 
 /**
  * Gives the memory of a socket's buffers back while the body of an answer comes over it. Node's parser copies the body out of them (`on_body` in
@@ -9,7 +8,7 @@ import { TLSSocket } from "node:tls";
  * its buffers stay the collector's.
  */
 export function freeReceived(body: Readable): void {
-  if (!(body instanceof IncomingMessage) || body.socket instanceof TLSSocket) return;
+  if (!(body instanceof IncomingMessage) || "encrypted" in body.socket) return;
   const { socket } = body;
   // Each read of a socket has a buffer of its own.
   const onReceived = ({ buffer }: Uint8Array) => void (buffer as ArrayBuffer).transfer(0);
