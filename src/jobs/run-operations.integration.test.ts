@@ -116,7 +116,8 @@ describe("operations", function () {
     await running;
     // That run may have had its looks before the first three ended.
     await run(work);
-    expect(order.slice(3)).to.have.members([c, e]);
+    // A step whose outcome could not be recorded in time is made again.
+    expect([...new Set(order)].slice(3)).to.have.members([c, e]);
   });
 
   it("go on from the cursor in a later run, after one that was cut, and count no step twice", async () => {
