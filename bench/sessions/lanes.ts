@@ -25,7 +25,7 @@ export const lanes: Scenario = {
   measure: (place) => compareLanes(place, "none"),
 };
 
-/** The same under TLS on both sides; nothing where this machine cannot make a certificate. */
+/** The comparison of lanes under TLS on both sides. It gives no figure where this machine cannot make a certificate. */
 export const lanesTls: Scenario = {
   id: "lanes-tls",
   measure: async (place) =>

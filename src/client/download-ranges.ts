@@ -9,7 +9,7 @@ const IDLE_MAX_MS = 30_000;
 /** Bytes of one request. A shorter file is one request. */
 export const RANGE_BYTES = 8 * 2 ** 20;
 
-/** Which bytes of a file come, and how. */
+/** The bytes of a file that are downloaded, and the means by which they are. */
 export interface RangeOptions {
   /** First byte, and the one behind the last. */
   offset: number;
@@ -39,7 +39,7 @@ export class RenewedUrl {
   renew(failed: Promise<string>): void {
     if (failed !== this.#current) return;
     this.#current = this.#sign();
-    // Whoever asks for it is told.
+    // A failure reaches whoever awaits `current`.
     this.#current.catch(() => {});
   }
 }

@@ -32,7 +32,7 @@ export class ChunkGatherer {
     this.#chunkBytes = chunkBytes;
   }
 
-  /** Whether a whole chunk waits. */
+  /** Whether the gatherer holds a whole chunk that nobody has taken. */
   get isReady(): boolean {
     return this.#ready.length > 0;
   }
@@ -92,8 +92,8 @@ class ReturnedBuffers {
 
 /**
  * Reads a stream into chunks, and yields whole ones as they are there. While one is used the next is read, and the stream waits with that.
- * What came before an error is yielded, and kept in the gatherer, before the error is thrown. The stream is closed at the end. A stream read by `for await`
- * would join the buffers that wait.
+ * When the stream fails, whole chunks are yielded before the error is thrown, and the gatherer keeps the bytes behind them for the next
+ * stream. The stream is closed at the end. `for await` would join the buffers that wait in a stream.
  */
 export async function* readChunks(
   stream: Readable,

@@ -8,7 +8,7 @@ import { toConnectError } from "./error-interceptor.ts";
 /** gRPC's prefix: one byte of flags, and four of length, big-endian. */
 const PREFIX_BYTES = 5;
 
-/** Whether a request calls the method of this path by gRPC with uncompressed protobuf messages, over HTTP/2. */
+/** Whether a request is a gRPC call over HTTP/2 of the method at this path, with protobuf messages that are not compressed. */
 export function isPlainGrpc(request: NodeRequest, path: string): request is Http2ServerRequest {
   if (!("stream" in request) || request.httpVersionMajor !== 2) return false;
   if (request.method !== "POST" || request.url !== path) return false;
@@ -24,7 +24,7 @@ export function headerOf(request: Http2ServerRequest, name: string): string | un
 
 /** The answer of a gRPC call on the bare HTTP/2 stream: frames, then trailers, for calls whose bytes must pass no iterator of Connect. */
 export class GrpcAnswer {
-  /** Whether the status is said. */
+  /** Whether the call has been ended, with its status. */
   isEnded = false;
   readonly #stream: ServerHttp2Stream;
   readonly #response: Http2ServerResponse;

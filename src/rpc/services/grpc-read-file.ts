@@ -31,7 +31,7 @@ const NAME = `${FileQueryService.typeName}/${METHOD.name}`;
 
 interface ReadFileOptions {
   fileQueries: Pick<FileQueryFunctions, "readFile">;
-  /** What a call passes before its message is read. */
+  /** The gate that each call passes before its message is read; it rejects calls that are refused. */
   requestGate: (context: HandlerContext) => Promise<void>;
   messageLimits: MessageLimits;
   /** Longest deadline that a caller may set, in milliseconds. */
