@@ -91,7 +91,8 @@ async function serve(options: ReadFileOptions, { request, response, arrival }: E
       onStall: () => cutAnswer(response),
     });
     for await (const event of taken) {
-      for (const [name, value] of context.responseHeader) answer.setHeader(name, value);
+      // Headers go out with the first message.
+      if (event.kind === "header") for (const [name, value] of context.responseHeader) answer.setHeader(name, value);
       if (!send(answer, event)) await once(response, "drain", { signal: context.signal });
     }
     answer.end(undefined);
