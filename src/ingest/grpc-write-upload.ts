@@ -8,10 +8,10 @@ import {
 import type { Authenticator } from "../auth/authenticator.ts";
 import { formatCommitPosition, POSITION_HEADER, parseCommitPosition } from "../domain/commit-position.ts";
 import { type ErrorLog, noteFailure } from "../rpc/calls/error-interceptor.ts";
-import { GrpcAnswer, headerOf, isPlainGrpc } from "../rpc/calls/grpc-answer.ts";
+import { GrpcAnswer, isPlainGrpc } from "../rpc/calls/grpc-answer.ts";
 import { parseGrpcTimeout } from "../rpc/calls/grpc-timeout.ts";
 import { nameCall } from "../rpc/calls/name-call.ts";
-import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
+import { headerOf, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
 import { currentCall } from "../telemetry/observed-call.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";

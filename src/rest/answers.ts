@@ -1,7 +1,7 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
-import { answer, type NodeRequest } from "../rpc/listener/node-messages.ts";
+import { answer, headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
 import { isNotModified } from "./conditional-request.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
 /** Refuses, with 406, a caller whose Accept does not allow this media type. */

@@ -1,5 +1,4 @@
-import type { NodeRequest } from "../rpc/listener/node-messages.ts";
-import { headerOf } from "./rest-call.ts";
+import { headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
 /** The properties that a precondition compares. */

@@ -4,12 +4,13 @@ import {
   type WatchEventsRequest,
   type WatchEventsResponse,
 } from "../../gen/sluice/v1/event_service_pb.ts";
+import { headerOf } from "../rpc/listener/node-messages.ts";
 import { assertAcceptable } from "./answers.ts";
 import { toEventJson } from "./event-json.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import type { Serve } from "./method-routes.ts";
 import { toRequestMessage } from "./request-message.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import type { RestCall } from "./rest-call.ts";
 import { streamTexts } from "./stream-texts.ts";
 
 const MEDIA_TYPE = "text/event-stream";

@@ -1,7 +1,6 @@
 import { invalidArgument } from "../domain/errors.ts";
 import type { FileDescription } from "../domain/files/file-description.ts";
-import type { NodeRequest } from "../rpc/listener/node-messages.ts";
-import { headerOf } from "./rest-call.ts";
+import { headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
 
 /** The description of a file in the headers of the PUT that writes it. */
 export interface FileHeaders extends FileDescription {

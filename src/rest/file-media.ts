@@ -10,13 +10,13 @@ import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { requireReadable } from "../domain/files/readable-file.ts";
 import { nameCall } from "../rpc/calls/name-call.ts";
-import { answer } from "../rpc/listener/node-messages.ts";
+import { answer, headerOf } from "../rpc/listener/node-messages.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { chooseRange, type RangeChoice } from "./byte-range.ts";
 import { isNotModified, matchesStrongly, parseEtagCondition, toSeconds } from "./conditional-request.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import type { Serve } from "./method-routes.ts";
-import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
+import { positionOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 import { sendBytes } from "./send-bytes.ts";
 

@@ -6,13 +6,13 @@ import type { LinkVisitor } from "../domain/links/link-repository.ts";
 import { type ErrorLog, noteFailure } from "../rpc/calls/error-interceptor.ts";
 import {
   answer,
+  headerOf,
   type NodeRequest,
   type NodeRequestListener,
   type NodeResponse,
   pathOf,
 } from "../rpc/listener/node-messages.ts";
 import { currentCall } from "../telemetry/observed-call.ts";
-import { headerOf } from "./rest-call.ts";
 
 /** Opens a link for a visitor. Without a visitor it only describes the link. */
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;

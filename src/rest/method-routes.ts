@@ -13,13 +13,14 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { refuseUploadTokens } from "../rpc/calls/caller-context.ts";
 import type { MessageLimits } from "../rpc/calls/message-limits.ts";
+import { headerOf } from "../rpc/listener/node-messages.ts";
 import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
 import { applyIfMatch } from "./if-match.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import { readJsonBody } from "./read-body.ts";
 import { fillRequestId } from "./request-id.ts";
 import { toRequestMessage } from "./request-message.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import type { RestCall } from "./rest-call.ts";
 import type { Route } from "./route-table.ts";
 import { asLines, streamTexts } from "./stream-texts.ts";
 

@@ -6,6 +6,7 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type File, toFileEtag } from "../domain/files/file.ts";
 import type { CallOptions } from "../rpc/calls/caller-context.ts";
 import { nameCall } from "../rpc/calls/name-call.ts";
+import { headerOf } from "../rpc/listener/node-messages.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
@@ -15,7 +16,7 @@ import type { Serve } from "./method-routes.ts";
 import { assertNotEncoded } from "./read-body.ts";
 import { receiveFile } from "./receive-file.ts";
 import { requestIdOf } from "./request-id.ts";
-import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
+import { positionOf, type RestCall } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/files/{path}`: the body becomes the file. The status is 201 when there was no file and 200 when it was

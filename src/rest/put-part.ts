@@ -6,6 +6,7 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import { PART_LIMITS } from "../rpc/calls/message-limits.ts";
 import { nameCall } from "../rpc/calls/name-call.ts";
+import { headerOf } from "../rpc/listener/node-messages.ts";
 import { toByteRangeMessage } from "../rpc/messages/upload-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
@@ -13,7 +14,7 @@ import { continueRequest } from "./continue-request.ts";
 import { parseFileHeaders } from "./file-headers.ts";
 import type { Serve } from "./method-routes.ts";
 import { assertNotEncoded } from "./read-body.ts";
-import { headerOf, positionOf } from "./rest-call.ts";
+import { positionOf } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/uploads/{upload_id}/parts/{part_number}`: WritePart with the part as the body, of at most 16 MiB. The body is

@@ -1,8 +1,8 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { DomainError } from "../domain/errors.ts";
 import type { MessageLimits } from "../rpc/calls/message-limits.ts";
-import type { NodeRequest } from "../rpc/listener/node-messages.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import { headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
+import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
 /**

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
-import type { NodeRequest } from "../rpc/listener/node-messages.ts";
-import { headerOf } from "./rest-call.ts";
+import { headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
 
 /**
  * The request id from the headers: Idempotency-Key (a string of structured fields in quotes, or without quotes as most clients

@@ -1,6 +1,6 @@
 import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../domain/commit-position.ts";
 import type { MessageArrival } from "../rpc/calls/message-arrival.ts";
-import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
+import { headerOf, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
 
 /** One request of the REST face on its route. */
@@ -14,12 +14,6 @@ export interface RestCall {
   query: readonly (readonly [name: string, value: string])[];
   /** Aborts when the caller is gone before its answer is complete. */
   signal: AbortSignal;
-}
-
-/** A header by its lower-case name. When HTTP lets the header come several times, the first one counts. */
-export function headerOf(request: NodeRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 /** The commit position that the answer must have seen, from the caller's `sluice-position` header. */

@@ -16,12 +16,6 @@ export function isPlainGrpc(request: NodeRequest, path: string): request is Http
   return /^application\/grpc(\+proto)?$/.test(contentType) && encoding === "identity";
 }
 
-/** The value of a header that is sent once. */
-export function headerOf(request: Http2ServerRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
 /** The answer of a gRPC call on the bare HTTP/2 stream: frames, then trailers, for calls whose bytes must pass no iterator of Connect. */
 export class GrpcAnswer {
   /** Whether the call has been ended, with its status. */

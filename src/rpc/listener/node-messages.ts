@@ -10,6 +10,12 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 /** Serves one request of either protocol. */
 export type NodeRequestListener = (request: NodeRequest, response: NodeResponse) => void;
 
+/** A header by its lower-case name. When HTTP lets the header come several times, the first one counts. */
+export function headerOf(request: NodeRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
 /** Answers with a line of JSON; to HEAD it answers with the headers alone. */
 export function answerJson(
   request: NodeRequest,
