@@ -125,8 +125,11 @@ function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
   }
   const checksum = req.method === "HEAD" ? toChecksum(object.crc32) : {};
   const metadata = Object.fromEntries(object.metadata);
-  const range = /^bytes=(\d+)-(\d+)$/.exec(req.headers.range ?? "");
-  const [from, to] = range === null ? [0, object.sizeBytes] : [Number(range[1]), Number(range[2]) + 1];
+  const range = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? "");
+  const [from, to] =
+    range === null
+      ? [0, object.sizeBytes]
+      : [Number(range[1]), range[2] === "" ? object.sizeBytes : Number(range[2]) + 1];
   const told = range === null ? {} : { "content-range": `bytes ${from}-${to - 1}/${object.sizeBytes}` };
   const status = range === null ? 200 : 206;
   res.writeHead(status, { etag: '"0"', "content-length": to - from, ...told, ...checksum, ...metadata });
