@@ -26,6 +26,7 @@ const usage = `usage: npm run bench:metadata -- [options]
   --seed N         the files that are asked for follow from it (default 1)
   --partitions N   compare a copy of the database whose tables are divided by namespace into N partitions, 2 to 256, with the
                    database itself, one call at a time; all files are in one namespace, and so in one partition
+  --no-words       with --partitions: leave out the search by words, and the indexes that it needs; to make them takes longer than all else
   --against DIR    compare another checkout of the project with this one: CPU time of calls by one worker, and nothing else
   --rounds N       pairs of runs of that comparison (default 5)
   --json           print one JSON document instead of the table
@@ -53,7 +54,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   if (partitions !== undefined) {
     return show(
       await comparePartitions({ ...options, partitions }, report),
-      `${partitions} partitions, one call at a time`,
+      `${partitions} partitions, one call at a time${options.withWords ? "" : ", no indexes of words"}`,
     );
   }
   if (options.keep !== undefined) await mkdir(options.keep, { recursive: true });
@@ -72,6 +73,7 @@ function parse(args: string[]) {
       rounds: { type: "string", default: "5" },
       keep: { type: "string" },
       partitions: { type: "string" },
+      "no-words": { type: "boolean", default: false },
       rate: { type: "string", default: "300" },
       workers: { type: "string", default: "2" },
       connections: { type: "string", default: "100" },
@@ -87,9 +89,11 @@ function parse(args: string[]) {
     throw new Error("--keep keeps one database, and --against fills one for each checkout; leave one of them out");
   if (values.partitions !== undefined && (against ?? values.keep) !== undefined)
     throw new Error("--partitions compares two databases of its own; leave --keep and --against out");
+  if (values["no-words"] && values.partitions === undefined) throw new Error("--no-words goes with --partitions alone");
   return {
     against,
     partitions: values.partitions === undefined ? undefined : parseCount("partitions", values.partitions, [2, 256]),
+    withWords: !values["no-words"],
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     rows: parseCount("rows", values.rows ?? (against === undefined ? "10000000" : "100000"), [1000, 100_000_000]),
     keep: values.keep,

@@ -65,7 +65,7 @@ export async function runAttacks(
 ): Promise<AttackResult> {
   const { stage, run, report } = options;
   await migrateDatabase(stage);
-  await (await fillDatabase(await stage.databaseUrl(), run.files, () => undefined)).end();
+  await (await fillDatabase(await stage.databaseUrl(), { rows: run.files }, () => undefined)).end();
   const env = await serviceEnvironment(stage, { tls: "none", listen: `127.0.0.1:${await freePort()}` });
   const service = await forkProcess(new URL("attacked-service.ts", import.meta.url), { env });
   const url = String(service.ready.url);

@@ -7,6 +7,8 @@ import { drawFilter, drawWords, type Sample } from "./sample.ts";
 /** One kind of call, with requests that were drawn for it. */
 export interface CallKind {
   readonly name: string;
+  /** Whether it needs the indexes of words. */
+  readonly needsWords?: boolean;
   /** Makes the calls of the requests from one number to below another, so many at a time. */
   run(calls: CallLoad, range: readonly [from: number, to: number], inFlight: number): Promise<CallTimes>;
 }
@@ -23,7 +25,10 @@ export async function drawCallKinds(sample: Sample, count: number): Promise<Call
     toKind("GetFile", getFile, paths, (path) => ({ namespace, path })),
     toKind("ListFiles", listFiles, paths, (path) => ({ namespace, prefix: toFolder(path) })),
     toKind("SearchFiles by filter", searchFiles, paths, () => ({ namespace, filter: drawFilter(sample) })),
-    toKind("SearchFiles by words", searchFiles, paths, () => ({ namespace, query: drawWords(sample) })),
+    {
+      ...toKind("SearchFiles by words", searchFiles, paths, () => ({ namespace, query: drawWords(sample) })),
+      needsWords: true,
+    },
     toKind("UpdateFile", updateFile, paths, (path, index) => ({
       requestId: crypto.randomUUID(),
       file: { namespace, path, labels: { stage: `stage-${index % 4}` } },

@@ -28,7 +28,7 @@ interface Side {
 
 /** Fills a database, divides the tables of a copy of it, and makes the same calls on both by turns, one call at a time. */
 export async function comparePartitions(
-  run: MetadataLoad & { partitions: number },
+  run: MetadataLoad & { partitions: number; withWords?: boolean },
   report: (what: string) => void,
 ): Promise<FigureRow[]> {
   const { stage, clear } = await setStage(0);
@@ -37,7 +37,7 @@ export async function comparePartitions(
   try {
     await migrate({ url: postgres.url });
     // A database that is copied may have no session.
-    await (await fillDatabase(postgres.url, run.rows, report)).end();
+    await (await fillDatabase(postgres.url, run, report)).end();
     const dividedUrl = await copyDivided(postgres.url, run.partitions);
     report(`a copy of the tables is divided into ${run.partitions} partitions`);
     const open = async (url: string): Promise<Side> => {
@@ -51,6 +51,7 @@ export async function comparePartitions(
     const warmUp = Math.ceil(count * WARM_UP_PART);
     const rows: FigureRow[] = [];
     for (const kind of await drawCallKinds(createSample(plain.client, run), count + warmUp)) {
+      if (kind.needsWords && run.withWords === false) continue;
       await callByTurns(kind, [plain, divided], [0, warmUp]);
       await plain.client.query("SELECT pg_stat_statements_reset()");
       const [before, after] = await callByTurns(kind, [plain, divided], [warmUp, count + warmUp]);

@@ -1,19 +1,30 @@
 import { Client } from "pg";
 import { fileColumnValues, fileRows } from "./file-rows.ts";
 
+/** What the tables get. */
+export interface Filling {
+  readonly rows: number;
+  /** False leaves out the indexes of words and of parts of paths, which take more time than all else. */
+  readonly withWords?: boolean;
+}
+
 /** Rows of one INSERT: it takes seconds, so that the progress can be reported. */
 const BATCH_ROWS = 250_000;
 const SESSIONS = 2;
 
 /**
- * Fills the tables of files, which must be empty, with `rows` rows. Indexes are dropped and built again with the definitions
+ * Fills the tables of files, which must be empty. Indexes are dropped and built again with the definitions
  * from the migrations, because that is much faster than to maintain them. One statement makes the rows of labels instead of a
  * trigger for each row. Afterwards the tables are vacuumed and analyzed, as autovacuum would leave them.
  */
-export async function fillFiles(url: string, rows: number, report: (what: string) => void): Promise<void> {
+export async function fillFiles(
+  url: string,
+  { rows, withWords = true }: Filling,
+  report: (what: string) => void,
+): Promise<void> {
   const client = await connect(url);
   try {
-    const rebuild = await takeIndexesAway(client);
+    const indexes = (await takeIndexesAway(client)).filter(({ make }) => withWords || !make.includes("USING gin"));
     await client.query(
       `INSERT INTO namespace (name, bucket, region, key_prefix, allowed_regions, file_size_max_bytes, retention_ms,
         retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, audit, version)
@@ -29,7 +40,12 @@ export async function fillFiles(url: string, rows: number, report: (what: string
     );
     report("labels are filled");
     // Half of the sessions go to the insertion: there are two processors for both.
-    await inParallel(url, rebuild, report);
+    await inParallel(
+      url,
+      indexes.map(({ make }) => make),
+      report,
+    );
+    for (const { bind } of indexes) if (bind !== null) await client.query(bind);
     for (const table of ["file", "file_label"]) await client.query(`VACUUM (ANALYZE, PARALLEL 0) ${table}`);
     report("vacuumed and analyzed");
   } finally {
@@ -37,19 +53,26 @@ export async function fillFiles(url: string, rows: number, report: (what: string
   }
 }
 
-/** Drops the indexes and unique constraints of both tables; resolves to the statements that make them again. */
-async function takeIndexesAway(client: Client): Promise<string[]> {
-  const { rows } = await client.query<{ take: string; make: string }>(`
-    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname) AS take,
-      format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) AS make
-    FROM pg_constraint c WHERE c.conrelid IN ('file'::regclass, 'file_label'::regclass) AND c.contype IN ('p', 'u')
-      AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = c.conindid)
-    UNION ALL
-    SELECT format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
-    FROM pg_index i WHERE i.indrelid IN ('file'::regclass, 'file_label'::regclass)
-      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)`);
+/** An index, by the statements that make it again and make it a constraint's, where it was one's. */
+interface TakenIndex {
+  readonly make: string;
+  /** Waits for all indexes that are being made of the table. */
+  readonly bind: string | null;
+}
+
+/** Drops the indexes and unique constraints of both tables. */
+async function takeIndexesAway(client: Client): Promise<TakenIndex[]> {
+  const { rows } = await client.query<TakenIndex & { take: string }>(`
+    SELECT pg_get_indexdef(i.indexrelid) AS make,
+      CASE WHEN c.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+        ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', i.indrelid::regclass, c.conname) END AS take,
+      CASE WHEN c.oid IS NOT NULL THEN format('ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s USING INDEX %2$I', i.indrelid::regclass, c.conname,
+        CASE c.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END) END AS bind
+    FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u')
+    WHERE i.indrelid IN ('file'::regclass, 'file_label'::regclass)
+      AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid)`);
   for (const { take } of rows) await client.query(take);
-  return rows.map(({ make }) => make);
+  return rows;
 }
 
 async function insertFiles(url: string, rows: number, report: (what: string) => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
-import { fillFiles } from "./fill-files.ts";
+import { type Filling, fillFiles } from "./fill-files.ts";
 
 /**
  * Settings that any server gets for a database of this size: caches, and checkpoints that are minutes apart. They need a restart.
@@ -35,7 +35,7 @@ export async function startFilledDatabase(
   const postgres = await startLargePostgres(dataDirectory);
   try {
     await migrate({ url: postgres.url });
-    const client = await fillDatabase(postgres.url, rows, report);
+    const client = await fillDatabase(postgres.url, { rows }, report);
     return { url: postgres.url, client, stop: () => stop(postgres, client) };
   } catch (error) {
     await postgres.stop();
@@ -55,11 +55,11 @@ export async function startLargePostgres(dataDirectory: string): Promise<Embedde
 }
 
 /** Fills a migrated database if that has not been done, and reads all of it once. Resolves to a connection to it. */
-export async function fillDatabase(url: string, rows: number, report: (what: string) => void): Promise<Client> {
+export async function fillDatabase(url: string, filling: Filling, report: (what: string) => void): Promise<Client> {
   const client = await connect(url);
   try {
     await client.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
-    await fillOnce(client, { url, rows, report });
+    await fillOnce(client, { url, filling, report });
     report("reading all tables and indexes once, as a database that has run for a while has");
     await warm(client);
     return client;
@@ -72,8 +72,9 @@ export async function fillDatabase(url: string, rows: number, report: (what: str
 
 async function fillOnce(
   client: Client,
-  { url, rows, report }: { url: string; rows: number; report: (what: string) => void },
+  { url, filling, report }: { url: string; filling: Filling; report: (what: string) => void },
 ): Promise<void> {
+  const { rows } = filling;
   const wanted = `${rows} rows of the benchmark`;
   const found = await client.query<{ note: string | null }>("SELECT obj_description('file'::regclass) AS note");
   const note = found.rows[0]?.note;
@@ -82,7 +83,7 @@ async function fillOnce(
     throw new Error(
       `the directory holds ${note}, not ${rows}; say --rows ${Number.parseInt(note, 10)}, or give another directory`,
     );
-  await fillFiles(url, rows, report);
+  await fillFiles(url, filling, report);
   await client.query(`COMMENT ON TABLE file IS '${wanted}'`);
 }
 

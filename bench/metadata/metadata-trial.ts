@@ -35,7 +35,10 @@ export async function createMetadataTrial(
       if (clients.has(checkout.directory)) continue;
       const stage = stageOf(checkout);
       await migrateDatabase(stage);
-      clients.set(checkout.directory, await fillDatabase(await stage.databaseUrl(), load.rows, options.report));
+      clients.set(
+        checkout.directory,
+        await fillDatabase(await stage.databaseUrl(), { rows: load.rows }, options.report),
+      );
     }
   } catch (error) {
     await close();
