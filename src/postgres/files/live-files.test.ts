@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { CommonQueryMethods } from "slonik";
 import { settle } from "../../testing/fakes/settle.ts";
-import { LiveFiles, LOOKUP_FILES_MAX, LOOKUP_STATEMENTS_MAX } from "./live-files.ts";
+import { LiveFiles, LOOKUP_LIMITS } from "./live-files.ts";
 
 /** A pool whose statements end when the test says, without any row. */
 function createSlowPool() {
@@ -33,7 +33,7 @@ describe("LiveFiles", () => {
   });
 
   it("asks for one file at once, and together for those that come while statements are under way", async () => {
-    for (let statement = 1; statement <= LOOKUP_STATEMENTS_MAX; statement++) {
+    for (let statement = 1; statement <= LOOKUP_LIMITS.statementsMax; statement++) {
       ask(`alone-${statement}`);
       await settleTwice();
       expect(statements).to.have.length(statement);
@@ -42,25 +42,29 @@ describe("LiveFiles", () => {
     await settleTwice();
     ask("d");
     await settleTwice();
-    expect(statements, "no more at a time").to.have.length(LOOKUP_STATEMENTS_MAX);
+    expect(statements, "no more at a time").to.have.length(LOOKUP_LIMITS.statementsMax);
     statements[0]?.end();
     await settleTwice();
     expect(statements.at(-1)?.paths).to.deep.equal(["b", "c", "d"]);
   });
 
   it("asks for at most so many in one statement", async () => {
-    const asked = ask(...numbered("f", 2 * LOOKUP_FILES_MAX + 50));
+    const asked = ask(...numbered("f", 2 * LOOKUP_LIMITS.callsMax + 50));
     for (let count = 1; count <= 3; count++) {
       await settleTwice();
       statements[count - 1]?.end();
     }
     await Promise.all(asked);
-    expect(statements.map(({ paths }) => paths.length)).to.deep.equal([LOOKUP_FILES_MAX, LOOKUP_FILES_MAX, 50]);
+    expect(statements.map(({ paths }) => paths.length)).to.deep.equal([
+      LOOKUP_LIMITS.callsMax,
+      LOOKUP_LIMITS.callsMax,
+      50,
+    ]);
   });
 
   it("goes on when statements fail, which fails what they were asked for alone", async () => {
     const broken: Promise<unknown>[] = [];
-    for (let statement = 1; statement <= LOOKUP_STATEMENTS_MAX; statement++) {
+    for (let statement = 1; statement <= LOOKUP_LIMITS.statementsMax; statement++) {
       broken.push(...ask(`broken-${statement}`, `too-${statement}`));
       await settleTwice();
     }

@@ -1,63 +1,26 @@
-import DataLoader from "dataloader";
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../../domain/files/file.ts";
 import { fileNotFound } from "../../domain/repository-refusals.ts";
+import { type GroupLimits, groupCalls } from "../pool/group-calls.ts";
 import { type FilePlace, fileColumns, fileIsLive, fileRow, toFile } from "../rows/file-rows.ts";
 
-/** Statements under way at a time, on one pool: because of the second one, a slow statement keeps nobody waiting. */
-export const LOOKUP_STATEMENTS_MAX = 2;
-/** Files that one statement looks up at most. */
-export const LOOKUP_FILES_MAX = 100;
+/** How lookups are grouped on one pool. */
+export const LOOKUP_LIMITS: GroupLimits = { statementsMax: 2, callsMax: 100 };
 
-/**
- * The live files at paths, looked up together as commits are flushed together: a lookup that comes alone goes at once, and
- * lookups that come while statements are under way go with the next statement. Each statement begins after all of its
- * lookups were asked for, so that each sees what was committed by then.
- */
+/** The live files at paths; lookups that come together are answered together. */
 export class LiveFiles {
-  readonly #loaders = new WeakMap<CommonQueryMethods, DataLoader<FilePlace, File>>();
+  readonly #finders = new WeakMap<CommonQueryMethods, (place: FilePlace) => Promise<File>>();
 
   /** Finds one live file by a statement on `pool`. Rejects with `not_found / FILE_NOT_FOUND`, or as the statement did. */
   get(pool: CommonQueryMethods, place: FilePlace): Promise<File> {
-    let loader = this.#loaders.get(pool);
-    if (loader === undefined) {
-      loader = createLoader(pool);
-      this.#loaders.set(pool, loader);
+    let find = this.#finders.get(pool);
+    if (find === undefined) {
+      find = groupCalls((places) => selectLiveFiles(pool, places), LOOKUP_LIMITS);
+      this.#finders.set(pool, find);
     }
-    return loader.load(place);
+    return find(place);
   }
-}
-
-function createLoader(pool: CommonQueryMethods): DataLoader<FilePlace, File> {
-  const waiting: (() => void)[] = [];
-  let underWay = 0;
-  const beginNext = () => {
-    if (underWay >= LOOKUP_STATEMENTS_MAX) return;
-    const dispatch = waiting.shift();
-    if (dispatch === undefined) return;
-    underWay++;
-    // This runs after all input that has arrived on other connections was handled.
-    setImmediate(dispatch);
-  };
-  return new DataLoader(
-    async (places: readonly FilePlace[]) => {
-      try {
-        return await selectLiveFiles(pool, places);
-      } finally {
-        underWay--;
-        beginNext();
-      }
-    },
-    {
-      cache: false,
-      maxBatchSize: LOOKUP_FILES_MAX,
-      batchScheduleFn: (dispatch) => {
-        waiting.push(dispatch);
-        beginNext();
-      },
-    },
-  );
 }
 
 const foundRow = fileRow.extend({ place: z.int() });

@@ -5,7 +5,12 @@ export type SqlFragment = ReturnType<typeof sql.and>;
 
 /** Bytes as a value of type bytea. The parameter is a text, so that a statement reads the same with and without a value. */
 export function toBytea(bytes: Uint8Array | undefined) {
-  return sql.fragment`${bytes === undefined ? null : `\\x${Buffer.from(bytes).toString("hex")}`}::bytea`;
+  return sql.fragment`${bytes === undefined ? null : toByteaText(bytes)}::bytea`;
+}
+
+/** Bytes as the text of a value of type bytea. */
+export function toByteaText(bytes: Uint8Array): string {
+  return `\\x${Buffer.from(bytes).toString("hex")}`;
 }
 
 /** Milliseconds as an interval. */
