@@ -1,5 +1,5 @@
 import { sql } from "slonik";
-import type { Deed } from "../../domain/deed.ts";
+import type { Actor, Deed } from "../../domain/deed.ts";
 import type { Resource } from "../../domain/journal/journal-entry.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 
@@ -80,6 +80,21 @@ export function enterDeed({ action, actor }: Deed, rows: EnteredRows): SqlFragme
     },
     rows,
   );
+}
+
+/** Who did it, from a jsonb expression of an Actor. */
+export function toEnteredActor(actor: SqlFragment): Omit<EnteredActor, "action"> {
+  const text = (name: keyof Actor) => sql.fragment`coalesce(${actor}->>${name}, '')`;
+  return {
+    principal: text("principal"),
+    tokenKind: text("tokenKind"),
+    address: text("address"),
+    session: text("session"),
+    tokenId: sql.fragment`nullif(${text("tokenId")}, '')::uuid`,
+    requestId: sql.fragment`nullif(${text("requestId")}, '')::uuid`,
+    traceId: sql.fragment`nullif(${text("traceId")}, '')`,
+    spanId: sql.fragment`nullif(${text("spanId")}, '')`,
+  };
 }
 
 /** The rows of a CTE `changed` that returns `fileColumns`. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { File } from "../../domain/files/file.ts";
 import { uploadNotFound, uploadNotOpen, writerFenced } from "../../domain/repository-refusals.ts";
 import type { DurablePart, Upload, UploadState } from "../../domain/uploads/upload.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
 import { fileColumns, fileRow, toFile } from "./file-rows.ts";
 
 const uploadState = z.enum(["open", "completing", "assembled", "committed", "aborted", "expired"]);
@@ -138,7 +139,7 @@ export function toDurablePart(row: z.infer<typeof partRow>): DurablePart {
  * also compares the epoch, which every beginning writer raises, with the one of that moment: where they differ nothing
  * is done, and the step is taken again by a statement that sees everything.
  */
-export function holdsRange(uploadId: string, epoch: number | null) {
+export function holdsRange(uploadId: string | SqlFragment, epoch: number | null | SqlFragment) {
   return sql.fragment`
     u.epoch = (SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId})
     AND EXISTS (SELECT FROM writer w WHERE w.upload_id = ${uploadId} AND w.epoch = ${epoch}::bigint)`;

@@ -36,6 +36,7 @@ export function addUsages(changes: SqlFragment) {
     SELECT c.namespace, p.principal, pg_backend_pid() % 16, sum(c.stored_bytes), ${today}, sum(c.day_bytes)
     FROM (${changes}) AS c (namespace, principal, stored_bytes, day_bytes)
       CROSS JOIN LATERAL (VALUES (''), (c.principal)) AS p (principal)
+    WHERE c.stored_bytes <> 0 OR c.day_bytes <> 0
     GROUP BY c.namespace, p.principal
     ORDER BY c.namespace, p.principal COLLATE "C"
     ${addToSlot}`;

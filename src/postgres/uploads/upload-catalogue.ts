@@ -7,14 +7,14 @@ import type { UploadCatalogue, UploadRecord } from "../../domain/uploads/upload-
 import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { noteRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
-import { createUpload, findCreated } from "./create-upload.ts";
+import { createCreateUpload, findCreated } from "./create-upload.ts";
 import { listStatus, receivedBytes, uploadWithDurable } from "./upload-status.ts";
 import { enterToken, forgetTokens } from "./upload-tokens.ts";
 
 /** The catalogue of uploads in PostgreSQL; each method changes something by one statement, or nothing. */
 export function createUploadCatalogue(pool: DatabasePool): UploadCatalogue {
   return {
-    create: (input, identity) => createUpload(pool, input, identity),
+    create: createCreateUpload(pool),
     findCreated: (identity) => findCreated(pool, identity),
     noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),

@@ -13,7 +13,7 @@ import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { toJson } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { addUsage } from "../rows/usage-rows.ts";
-import { commitUpload } from "./commit-upload.ts";
+import { createCommitUpload } from "./commit-upload.ts";
 
 /** The commits of uploads in PostgreSQL, by one statement each. */
 export function createUploadCommits(pool: DatabasePool): UploadCommits {
@@ -25,7 +25,7 @@ export function createUploadCommits(pool: DatabasePool): UploadCommits {
     assemble: (uploadId, object, options) => assemble(pool, { uploadId, object }, options),
     noteCommit: (uploadId, wish) => noteCommit(pool, uploadId, wish),
     setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
-    commit: (uploadId, options) => commitUpload(pool, uploadId, options),
+    commit: createCommitUpload(pool),
     noteFailure: (uploadId, failure) => noteFailure(pool, uploadId, failure),
   };
 }
