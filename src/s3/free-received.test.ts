@@ -50,7 +50,7 @@ describe("freeReceived", () => {
     expect(sockets.size, "connections").to.equal(1);
   });
 
-  it("leaves a TLS socket's buffers alone, which come in several reads", async function () {
+  it("frees the buffers that TLS sockets share once all of their bytes have come, and leaves the body whole", async function () {
     const certificate = await createTlsCertificate();
     if (certificate === undefined) return this.skip();
     const tlsServer = createTlsServer(certificate, (_request, response) => response.end(CONTENT)).listen(
@@ -61,10 +61,16 @@ describe("freeReceived", () => {
     const { port } = tlsServer.address() as AddressInfo;
     const asked = getByTls({ port, host: "127.0.0.1", rejectUnauthorized: false, agent: false });
     const [response] = (await once(asked, "response")) as [IncomingMessage];
+    const received = new Set<ArrayBufferLike>();
+    response.socket.on("data", ({ buffer }: Uint8Array) => received.add(buffer));
     freeReceived(response);
     const pieces: Buffer[] = [];
     for await (const piece of response) pieces.push(piece as Buffer);
     tlsServer.close();
     expect(Buffer.concat(pieces).equals(CONTENT)).to.equal(true);
+    const freed = [...received].filter((buffer) => (buffer as ArrayBuffer).detached);
+    // The first ones hold the handshake and the headers, too, and the last one is not full.
+    expect(freed.length).to.be.at.least(received.size - 3);
+    expect(freed.length).to.be.above(3);
   });
 });
