@@ -1,4 +1,6 @@
 import { expect } from "chai";
+import { settle } from "../../testing/fakes/settle.ts";
+import { BorderCall } from "./border-call.ts";
 import { groupCalls } from "./group-calls.ts";
 
 const LIMITS = { statementsMax: 1, callsMax: 10 };
@@ -46,5 +48,46 @@ describe("groupCalls", () => {
       ).to.deep.equal(["rejected", "rejected"]);
       expect(statements, code).to.equal(1);
     }
+  });
+
+  it("cuts a statement when all of its calls have been given up, and not before", async () => {
+    const cuts: (Error | undefined)[] = [];
+    const groups: { numbers: readonly number[]; call: BorderCall | undefined; end: () => void }[] = [];
+    const call = groupCalls<number, number>((numbers) => {
+      const { promise, resolve } = Promise.withResolvers<readonly number[]>();
+      const current = BorderCall.current;
+      current?.begin(() => cuts.push(current.cause));
+      groups.push({ numbers, call: current, end: () => resolve(numbers) });
+      return promise;
+    }, LIMITS);
+    const [first, second, third] = [new BorderCall(), new BorderCall(), new BorderCall()];
+    const answers = [first, second].map((caller, index) => caller.run(() => call(index)));
+    await settle();
+    const next = third.run(() => call(3));
+    first.giveUp(new Error("first"));
+    expect(cuts).to.deep.equal([]);
+    second.giveUp(new Error("second"));
+    expect(cuts.map((cause) => cause?.message)).to.deep.equal(["second"]);
+    groups[0]?.end();
+    await Promise.all(answers);
+    await settle();
+    expect(groups.map(({ numbers }) => numbers)).to.deep.equal([[0, 1], [3]]);
+    expect(groups[1]?.call?.cause, "of the next statement").to.equal(undefined);
+    groups[1]?.end();
+    expect(await next).to.equal(3);
+  });
+
+  it("refuses the queries of calls that were all given up while they waited, and of no others", async () => {
+    const causes: (Error | undefined)[] = [];
+    const call = groupCalls<number, number>(async (numbers) => {
+      causes.push(BorderCall.current?.cause);
+      return numbers;
+    }, LIMITS);
+    const [caller, other] = [new BorderCall(), new BorderCall()];
+    const given = caller.run(() => call(1));
+    caller.giveUp(new Error("too late"));
+    await given;
+    await other.run(() => call(2));
+    expect(causes.map((cause) => cause?.message)).to.deep.equal(["too late", undefined]);
   });
 });

@@ -1,4 +1,5 @@
 import DataLoader from "dataloader";
+import { BorderCall } from "./border-call.ts";
 import { isOfValues } from "./errors.ts";
 
 /** How calls are grouped. */
@@ -9,14 +10,23 @@ export interface GroupLimits {
   readonly callsMax: number;
 }
 
+/** Makes a statement for some calls; answers each of them, in their order, with a value or an error. */
+type Run<Input, Output> = (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>;
+
+/** One call, with the call across the border that it is part of. */
+interface GroupedCall<Input> {
+  readonly input: Input;
+  readonly call: BorderCall | undefined;
+}
+
 /**
  * Makes calls together, as commits are flushed together: a call that comes alone goes at once, and calls that come while statements are
  * under way go with the next statement. Each statement begins after all of its calls were made, so that each sees what was committed by then.
- * `run` answers each of its calls, in their order, with a value or an error. A statement that fails for the values of one call is
- * made again for each call alone; one that fails otherwise fails all of its calls.
+ * A statement that fails for the values of one call is made again for each call alone; one that fails otherwise fails all of its calls.
+ * It is cut when nobody waits for it any more.
  */
 export function groupCalls<Input, Output>(
-  run: (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>,
+  run: Run<Input, Output>,
   { statementsMax, callsMax }: GroupLimits,
 ): (input: Input) => Promise<Output> {
   const waiting: (() => void)[] = [];
@@ -29,10 +39,10 @@ export function groupCalls<Input, Output>(
     // This runs after all input that has arrived on other connections was handled.
     setImmediate(dispatch);
   };
-  const loader = new DataLoader<Input, Output>(
-    async (inputs) => {
+  const loader = new DataLoader<GroupedCall<Input>, Output>(
+    async (group) => {
       try {
-        return await runApart(run, inputs);
+        return await runForAll(run, group);
       } finally {
         underWay--;
         beginNext();
@@ -47,11 +57,31 @@ export function groupCalls<Input, Output>(
       },
     },
   );
-  return (input) => loader.load(input);
+  return (input) => loader.load({ input, call: BorderCall.current });
+}
+
+/** Runs the statement as a call of its own: none of those that wait for it decides for the others. */
+async function runForAll<Input, Output>(run: Run<Input, Output>, group: readonly GroupedCall<Input>[]) {
+  const all = new BorderCall();
+  let waiting = group.length;
+  const leave = (call: BorderCall) => {
+    waiting--;
+    if (waiting === 0) all.giveUp(call.cause ?? new Error("nobody waits for the statement"));
+  };
+  const ends = group.map(({ call }) => {
+    if (call?.cause !== undefined) leave(call);
+    return call?.begin(() => leave(call));
+  });
+  try {
+    const inputs = group.map(({ input }) => input);
+    return await all.run(() => runApart(run, inputs));
+  } finally {
+    for (const end of ends) end?.();
+  }
 }
 
 async function runApart<Input, Output>(
-  run: (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>,
+  run: Run<Input, Output>,
   inputs: readonly Input[],
 ): Promise<readonly (Output | Error)[]> {
   try {
