@@ -19,8 +19,8 @@ const settleMs = 15_000;
 export const tricklers: Scenario = {
   id: "trickle",
   async measure({ stage, scale }) {
-    // The slow uploads alone would fill the default limit, and nobody is to be refused here.
-    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "1500" };
+    // The slow uploads alone would fill the default limits, and nobody is to be refused here.
+    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "1500", SLUICE_ADDRESS_CONNECTIONS_MAX: "1500" };
     const service = await startSluice(stage, { settings });
     const [fast, slow] = [await startCrowd(service.url), await startCrowd(service.url)];
     try {
