@@ -210,7 +210,7 @@ describe("the usage of a namespace", () => {
     const uploads = await Promise.all(Array.from({ length: 50 }, () => createOpen(subject)));
     const outcomes = await Promise.all(uploads.map((upload) => commitObject(upload, 10)));
     const committed = outcomes.filter(({ kind }) => kind === "committed").length;
-    // Ten connections, each with one commit at a time.
+    // Three statements at a time, each with what fits by itself; the rest comes by ten connections, one at a time each.
     expect(committed).to.be.within(10, 10 + 9);
     expect((await usage()).used.storedBytes).to.equal(10 * committed);
   });

@@ -133,6 +133,8 @@ const selectReady = sql.fragment`
     coalesce(u.object_version_id, a.object_version_id) AS object_version_id,
     coalesce(u.object_etag, a.object_etag) AS object_etag,
     coalesce(u.size_bytes, a.size_bytes) AS size_bytes,
+    -- What is committed together must fit together: the quotas are read once.
+    sum(coalesce(u.size_bytes, a.size_bytes)) OVER (PARTITION BY u.namespace ORDER BY a.place) AS size_sum,
     CASE u.state WHEN 'assembled' THEN u.crc32 ELSE a.crc32 END AS crc32,
     CASE u.state WHEN 'assembled' THEN u.sha256 ELSE a.sha256 END AS sha256
   FROM asked a JOIN path_lock l ON l.place = a.place AND l.held
@@ -183,7 +185,7 @@ async function commitAll(
     ), matching AS MATERIALIZED (
       SELECT r.* FROM ready r LEFT JOIN live v ON v.place = r.place CROSS JOIN LATERAL (
         ${roomOfReady}) q
-      WHERE ${isMatch} AND coalesce(q.stored_left >= r.size_bytes, true)
+      WHERE ${isMatch} AND coalesce(q.stored_left >= r.size_sum, true)
     ), numbered AS (
       INSERT INTO path_generation AS g (namespace, path, last_generation) SELECT namespace, path, 1 FROM matching
       ON CONFLICT (namespace, path) DO UPDATE SET last_generation = g.last_generation + 1
