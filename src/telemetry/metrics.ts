@@ -180,18 +180,23 @@ export const NAMESPACES_MAX = 100;
 /** Buckets that metrics tell apart. */
 const BUCKETS_MAX = 100;
 /** Labels whose values callers and operators make up: the first values of each are told apart, and all others are "other". */
-const BOUNDED: Readonly<Record<string, BoundedNames>> = {
-  "sluice.namespace": new BoundedNames(NAMESPACES_MAX),
-  "aws.s3.bucket": new BoundedNames(BUCKETS_MAX),
-};
+let bounded = createBounded();
+
+function createBounded(): Readonly<Record<string, BoundedNames>> {
+  return {
+    "sluice.namespace": new BoundedNames(NAMESPACES_MAX),
+    "aws.s3.bucket": new BoundedNames(BUCKETS_MAX),
+  };
+}
 
 let meter: Meter | undefined;
 const instruments = new Map<MetricName, (value: number, attributes: Attributes) => void>();
 
-/** Lets metrics go to OpenTelemetry from now on; before, or without, recording one costs nothing. */
+/** Lets metrics go to OpenTelemetry from now on, with no names known yet; before, or without, recording one costs nothing. */
 export function openMetrics(): void {
   meter = metrics.getMeter("sluice");
   instruments.clear();
+  bounded = createBounded();
 }
 
 /** Whether metrics go anywhere. */
@@ -245,6 +250,6 @@ export function observeMetric<N extends Named<"gauge">>(
 function toAttributes(labels: Labels<MetricName>): Attributes {
   const attributes: Attributes = {};
   for (const [name, value] of Object.entries<string | undefined>(labels))
-    if (value !== undefined) attributes[name] = BOUNDED[name]?.of(value) ?? value;
+    if (value !== undefined) attributes[name] = bounded[name]?.of(value) ?? value;
   return attributes;
 }
