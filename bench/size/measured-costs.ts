@@ -16,16 +16,17 @@ export interface MeasuredCosts {
 }
 
 /**
- * Costs on two processors that other work took most of the time (2 x Intel Xeon, Node 26.10.0, PostgreSQL 15, 2026-11-30): a machine of
- * one's own takes less. A processor is one thread of a core, which is what Fargate and RDS call a vCPU.
+ * Costs on two processors with nothing beside them (2 x Intel Xeon, Node 26.10.0, PostgreSQL 15, 2026-11-30), of sixteen callers at once. Uploads
+ * that come together share statements: one after the other, each takes two to three times as much. A processor is one thread of a core,
+ * which is what Fargate and RDS call a vCPU.
  */
 export const MEASURED_COSTS: MeasuredCosts = {
-  serviceCpuMsPerUpload: 3.4,
-  databaseCpuMsPerUpload: 4.6,
-  transactionsPerUpload: 5.2,
-  walBytesPerUpload: 15_800,
+  serviceCpuMsPerUpload: 1.3,
+  databaseCpuMsPerUpload: 1.9,
+  transactionsPerUpload: 1.4,
+  walBytesPerUpload: 13_900,
   databaseBytesPerFile: 4400,
-  serviceCpuMsPerRead: 0.76,
-  databaseCpuMsPerRead: 0.11,
-  serviceCpuSecondsPerGib: 2.95,
+  serviceCpuMsPerRead: 0.92,
+  databaseCpuMsPerRead: 0.14,
+  serviceCpuSecondsPerGib: 2.9,
 };
