@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { fileColumnValues, fileRows } from "./file-rows.ts";
 
-/** What the tables get. */
+/** The rows and indexes that the tables of files are given. */
 export interface Filling {
   readonly rows: number;
   /** False leaves out the indexes of words and of parts of paths, which take more time than all else. */

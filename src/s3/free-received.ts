@@ -23,7 +23,7 @@ export function freeReceived(body: Readable): void {
   body.once("close", () => socket.off("data", onReceived));
 }
 
-/** Whether the bytes that have come are the last ones of a buffer of which all came. */
+/** Whether all bytes of a buffer have come, now that these of them have. */
 function isFull(buffer: ArrayBufferLike, byteLength: number): boolean {
   if (buffer !== newest.buffer) {
     newest.buffer = buffer;

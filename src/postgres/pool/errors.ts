@@ -109,7 +109,7 @@ function codeOf(error: unknown): string {
   return "code" in error ? String(error.code) : codeOf(error.cause);
 }
 
-/** Whether a statement failed for its values (data exceptions, violated constraints), and not for the state of the server. */
+/** Whether an error comes of the values of its statement (data exceptions, violated constraints), and not of the state of the server. */
 export function isOfValues(error: unknown): boolean {
   const code = codeOf(error);
   return /^(22|23)/.test(code) && (code !== NO_PARTITION_STATE || hasConstraint(error));

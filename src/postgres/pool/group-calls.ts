@@ -10,6 +10,9 @@ export interface GroupLimits {
   readonly callsMax: number;
 }
 
+/** How calls that write are grouped: creations of uploads, and commits. */
+export const WRITE_LIMITS: GroupLimits = { statementsMax: 3, callsMax: 50 };
+
 /** Makes a statement for some calls; answers each of them, in their order, with a value or an error. */
 type Run<Input, Output> = (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>;
 

@@ -82,7 +82,7 @@ export function enterDeed({ action, actor }: Deed, rows: EnteredRows): SqlFragme
   );
 }
 
-/** Who did it, from a jsonb expression of an Actor. */
+/** The actor of an entry, as expressions, from a jsonb expression of an Actor. */
 export function toEnteredActor(actor: SqlFragment): Omit<EnteredActor, "action"> {
   const text = (name: keyof Actor) => sql.fragment`coalesce(${actor}->>${name}, '')`;
   return {

@@ -146,7 +146,10 @@ export function holdsRange(uploadId: string | SqlFragment, epoch: number | null 
 }
 
 /** The condition for a step that may have no writer: true where no epoch is given. */
-export function isUnfenced(uploadId: string, { epoch = null }: { epoch?: number | null | undefined }) {
+export function isUnfenced(
+  uploadId: string | SqlFragment,
+  { epoch = null }: { epoch?: number | null | undefined | SqlFragment },
+) {
   return sql.fragment`(${epoch}::bigint IS NULL OR (${holdsRange(uploadId, epoch)}))`;
 }
 

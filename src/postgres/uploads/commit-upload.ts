@@ -7,18 +7,15 @@ import type { Upload } from "../../domain/uploads/upload.ts";
 import type { CommitOptions, CommitOutcome, UploadCommits } from "../../domain/uploads/upload-commits.ts";
 import { recordMetric } from "../../telemetry/metrics.ts";
 import { violates } from "../pool/errors.ts";
-import { type GroupLimits, groupCalls } from "../pool/group-calls.ts";
+import { groupCalls, WRITE_LIMITS } from "../pool/group-calls.ts";
 import { toByteaText } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
 import { enterRows, toEnteredActor, toJson } from "../rows/journal-rows.ts";
-import { assertUpload, holdsRange, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { addUsages, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 
 /** A commit can lose a race to a restored file (it takes no lock on the path) only so many times. */
 const ATTEMPTS_MAX = 5;
-
-/** How commits are grouped. */
-export const COMMIT_LIMITS: GroupLimits = { statementsMax: 3, callsMax: 50 };
 
 /** One commit that is asked for. */
 interface AskedCommit {
@@ -35,7 +32,7 @@ interface AskedCommit {
  * index on live paths forbids two live files.
  */
 export function createCommitUpload(pool: DatabasePool): UploadCommits["commit"] {
-  const commitTogether = groupCalls((asked: readonly AskedCommit[]) => commitAll(pool, asked), COMMIT_LIMITS);
+  const commitTogether = groupCalls((asked: readonly AskedCommit[]) => commitAll(pool, asked), WRITE_LIMITS);
   return async (uploadId, options) => {
     for (let attempt = 1; ; attempt++) {
       const asked = { uploadId, options };
@@ -103,7 +100,7 @@ function selectAsked(commits: readonly AskedCommit[]) {
       object_key text, object_version_id text, object_etag text, size_bytes bigint, crc32 bigint, sha256 bytea)`;
 }
 
-/** Whether the generation at the path of `ready r` is the one that its caller wants, where `v` is what is live there. */
+/** The condition that `live v`, what is live at the path of `ready r`, is the generation that the caller of `r` wants. */
 const isMatch = sql.fragment`(r.wanted IS NULL OR r.wanted = coalesce(v.generation, 0))`;
 
 const commitRow = uploadRow.extend({
@@ -139,7 +136,7 @@ const selectReady = sql.fragment`
     CASE u.state WHEN 'assembled' THEN u.sha256 ELSE a.sha256 END AS sha256
   FROM asked a JOIN path_lock l ON l.place = a.place AND l.held
     CROSS JOIN LATERAL (SELECT u.* FROM upload u WHERE u.upload_id = a.upload_id LIMIT 1 FOR NO KEY UPDATE OF u) u
-  WHERE (a.epoch IS NULL OR (${holdsRange(sql.fragment`a.upload_id`, sql.fragment`a.epoch`)})) AND (u.state = 'assembled' OR (
+  WHERE ${isUnfenced(sql.fragment`a.upload_id`, { epoch: sql.fragment`a.epoch` })} AND (u.state = 'assembled' OR (
     u.state = 'open' AND a.has_object AND (u.size_bytes IS NULL OR u.size_bytes = a.size_bytes)))`;
 
 const committedFile = sql.fragment`(filed d JOIN matching m ON m.file_id = d.file_id JOIN numbered n ON n.namespace = m.namespace AND n.path = m.path)`;

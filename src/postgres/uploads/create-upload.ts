@@ -11,16 +11,13 @@ import { isOnePart } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { NewUpload, UploadCatalogue } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
-import { type GroupLimits, groupCalls } from "../pool/group-calls.ts";
+import { groupCalls, WRITE_LIMITS } from "../pool/group-calls.ts";
 import { toByteaText } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
 import { CHANGED_UPLOADS, enterRows, toEnteredActor } from "../rows/journal-rows.ts";
 import { findEarlierSubject } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, type UploadRow, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
-
-/** How creations are grouped. */
-export const CREATE_LIMITS: GroupLimits = { statementsMax: 3, callsMax: 50 };
 
 /** One upload that is asked for. */
 interface AskedUpload {
@@ -29,15 +26,16 @@ interface AskedUpload {
 }
 
 /**
- * UploadCatalogue.create: creates an upload with the request that made it, in one statement for those that come together. A concurrent request of the same identity waits at the
- * request's primary key and then finds it. No row comes back when the request is known or the precondition fails. The
- * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since. The
- * statement locks the namespace as its foreign key does, and finds none that was deleted meanwhile: an empty namespace is
- * deleted, or an upload begins in it, but not both. The use of an upload token is counted once the request is known to be new;
- * concurrent uses wait for one another at the token's row, and one too many takes the whole statement back, so each has a statement of its own.
+ * UploadCatalogue.create: creates an upload with the request that made it, in one statement for those that come together. A
+ * concurrent request of the same identity waits at the request's primary key and then finds it. No row comes back when the
+ * request is known or the precondition fails. The request is checked first, so that a repeated request gets its first answer,
+ * whatever happened to the file since. The statement locks the namespace as its foreign key does, and finds none that was deleted
+ * meanwhile: an empty namespace is deleted, or an upload begins in it, but not both. The use of an upload token is counted once the
+ * request is known to be new; concurrent uses wait for one another at the token's row, and one too many takes the whole statement
+ * back, so each has a statement of its own.
  */
 export function createCreateUpload(pool: CommonQueryMethods): UploadCatalogue["create"] {
-  const insertTogether = groupCalls((asked: readonly AskedUpload[]) => insertUploads(pool, asked), CREATE_LIMITS);
+  const insertTogether = groupCalls((asked: readonly AskedUpload[]) => insertUploads(pool, asked), WRITE_LIMITS);
   return async function create(input, identity) {
     const asked = { input, identity };
     const row = input.uploadToken === undefined ? await insertTogether(asked) : await insertByToken(pool, asked);
@@ -51,7 +49,7 @@ export function createCreateUpload(pool: CommonQueryMethods): UploadCatalogue["c
     if (wanted !== current) throw generationMismatch(input.path, wanted, current);
     const refusal = await findRefusal(pool, input, toWanted(input));
     if (refusal !== undefined) throw refusal;
-    // What was in the way has passed.
+    // Whatever kept the upload from being created has passed meanwhile.
     return await create(input, identity);
   };
 }
