@@ -167,6 +167,7 @@ describe("Several sweepers", function () {
       const call = rig.create({ sizeBytes: BigInt(2 * bytes.length) }, rig.connect(ahead.url));
       const { uploadId } = await call.started();
       call.sendBytes(bytes);
+      await call.durable(bytes.length);
       const sign = async (service: ServiceProcess, partNumber: number) => {
         const answer = await fetch(`${service.url}/sluice.v1.UploadService/SignParts`, {
           method: "POST",
@@ -205,9 +206,7 @@ describe("Several sweepers", function () {
     });
 
     it("make links and URLs that live as long as they say, by the clocks that judge them", async () => {
-      const call = rig.create({ sizeBytes: BigInt(bytes.length) });
-      const { uploadId } = await call.started();
-      call.sendBytes(bytes);
+      const { uploadId } = await write();
       const { file } = await rig.complete(uploadId, bytes);
       for (const { url } of [await start(300_000), await start(-300_000)]) {
         const answer = await fetch(`${url}/sluice.v1.FileCommandService/CreateLink`, {
