@@ -43,6 +43,7 @@ describe("Several sweepers", function () {
       return rows[0]?.n === 2 ? rows : undefined;
     });
     expect(n).to.equal(2);
+    call.reset();
     await connection.close();
     return { uploadId, path };
   };
