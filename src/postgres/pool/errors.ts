@@ -3,6 +3,7 @@ import {
   BackendTerminatedUnexpectedlyError,
   ConnectionError,
   IdleTransactionTimeoutError,
+  InvalidInputError,
   StatementCancelledError,
   StatementTimeoutError,
   UnexpectedStateError,
@@ -109,10 +110,14 @@ function codeOf(error: unknown): string {
   return "code" in error ? String(error.code) : codeOf(error.cause);
 }
 
-/** Whether an error comes of the values of its statement (data exceptions, violated constraints), and not of the state of the server. */
+/**
+ * Whether an error comes of the values of its statement (data exceptions, violated constraints, values too long for an index), and not of
+ * the state of the server. Slonik replaces 22P02 by an error without a code.
+ */
 export function isOfValues(error: unknown): boolean {
+  if (error instanceof InvalidInputError) return true;
   const code = codeOf(error);
-  return /^(22|23)/.test(code) && (code !== NO_PARTITION_STATE || hasConstraint(error));
+  return /^(22|23|54)/.test(code) && (code !== NO_PARTITION_STATE || hasConstraint(error));
 }
 
 function hasConstraint(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { expect } from "chai";
 import { settle } from "../../testing/fakes/settle.ts";
 import { BorderCall } from "./border-call.ts";
@@ -77,17 +78,83 @@ describe("groupCalls", () => {
     expect(await next).to.equal(3);
   });
 
-  it("refuses the queries of calls that were all given up while they waited, and of no others", async () => {
-    const causes: (Error | undefined)[] = [];
+  it("makes no call that was given up while it waited, whoever else waits", async () => {
+    const made: number[][] = [];
     const call = groupCalls<number, number>(async (numbers) => {
-      causes.push(BorderCall.current?.cause);
+      made.push([...numbers]);
+      if (numbers.length > 1) throw failure("22003");
+      caller.giveUp(new Error("too late"));
       return numbers;
     }, LIMITS);
-    const [caller, other] = [new BorderCall(), new BorderCall()];
-    const given = caller.run(() => call(1));
-    caller.giveUp(new Error("too late"));
-    await given;
-    await other.run(() => call(2));
-    expect(causes.map((cause) => cause?.message)).to.deep.equal(["too late", undefined]);
+    const [early, caller] = [new BorderCall(), new BorderCall()];
+    const answers = [early.run(() => call(1)), call(2), caller.run(() => call(3))];
+    early.giveUp(new Error("too early"));
+    expect(await outcomesOf(answers)).to.deep.equal(["too early", 2, "too late"]);
+    expect(made).to.deep.equal([[2, 3], [2]]);
+    const last = caller.run(() => call(4));
+    expect(await outcomesOf([last])).to.deep.equal(["too late"]);
+    expect(made).to.have.length(2);
+  });
+
+  it("begins so many statements at a time, of so many calls at most, in the order of the calls", async () => {
+    const ends: (() => void)[] = [];
+    const made: number[][] = [];
+    const call = groupCalls<number, number>(
+      async (numbers) => {
+        made.push([...numbers]);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        return numbers;
+      },
+      { statementsMax: 2, callsMax: 3 },
+    );
+    const answers: Promise<number>[] = [];
+    for (const number of [1, 2]) {
+      answers.push(call(number));
+      await settle();
+    }
+    answers.push(...[3, 4, 5, 6, 7].map((number) => call(number)));
+    await settle();
+    expect(made).to.deep.equal([[1], [2]]);
+    for (let ended = 0; ended < 4; ended++) {
+      ends[ended]?.();
+      await settleTwice();
+    }
+    expect(await Promise.all(answers)).to.deep.equal([1, 2, 3, 4, 5, 6, 7]);
+    expect(made).to.deep.equal([[1], [2], [3, 4, 5], [6, 7]]);
+  });
+
+  it("runs a statement in the context of its first call, and never in that of another statement", async () => {
+    const request = new AsyncLocalStorage<number>();
+    const contexts: [number | undefined, readonly number[]][] = [];
+    const ends: (() => void)[] = [];
+    const call = groupCalls<number, number>(async (numbers) => {
+      contexts.push([request.getStore(), numbers]);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return numbers;
+    }, LIMITS);
+    const ask = (...numbers: number[]) => numbers.map((number) => request.run(number, () => call(number)));
+    const answers = [...ask(1, 2)];
+    await settle();
+    answers.push(...ask(3, 4));
+    for (let ended = 0; ended < 2; ended++) {
+      ends[ended]?.();
+      await settleTwice();
+    }
+    await Promise.all(answers);
+    expect(contexts).to.deep.equal([
+      [1, [1, 2]],
+      [3, [3, 4]],
+    ]);
   });
 });
+
+/** A statement that ends begins the next one, which is sent after the poll phase. */
+async function settleTwice(): Promise<void> {
+  await settle();
+  await settle();
+}
+
+async function outcomesOf(answers: Promise<number>[]): Promise<unknown[]> {
+  const settled = await Promise.allSettled(answers);
+  return settled.map((answer) => (answer.status === "fulfilled" ? answer.value : answer.reason.message));
+}
