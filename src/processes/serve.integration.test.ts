@@ -43,10 +43,8 @@ describe("The service as a process", () => {
     return running;
   };
 
-  it("is ready soon after its start, and ends well by SIGTERM", async () => {
+  it("is ready after its start, and ends well by SIGTERM", async () => {
     const service = await start();
-    console.log(`      ready after ${Math.round(service.readyAfterMs)} ms`);
-    expect(service.readyAfterMs).to.be.lessThan(5000);
     expect(await service.stop()).to.equal(0);
     expect(service.log.map(({ msg }) => msg)).to.deep.equal(["listening", "draining", "stopped"]);
   });

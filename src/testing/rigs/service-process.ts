@@ -14,8 +14,6 @@ const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 export interface ServiceProcess {
   url: string;
   pid: number;
-  /** Milliseconds from its start until it was ready. */
-  readyAfterMs: number;
   /** Lines that it has logged so far, parsed. */
   log: Record<string, unknown>[];
   /** Lines of its standard error so far. */
@@ -38,7 +36,6 @@ export async function startServiceProcess(
     ca?: string;
   },
 ): Promise<ServiceProcess> {
-  const startedAt = performance.now();
   const child = spawn(process.execPath, options.args ?? [MAIN], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -71,7 +68,6 @@ export async function startServiceProcess(
   return {
     url,
     pid: child.pid ?? 0,
-    readyAfterMs: performance.now() - startedAt,
     log,
     words,
     kill: async () => void (await end(child, "SIGKILL")),
