@@ -25,13 +25,15 @@ CREATE TABLE namespace (
   -- Who may do what: [{"member": {"principal" or "group": name}, "roles": [role], "prefixes": [prefix]}].
   grants jsonb NOT NULL DEFAULT '[]',
   -- The number of the last change, of all changes of namespaces.
-  version bigint NOT NULL UNIQUE,
+  version bigint NOT NULL,
   create_time timestamptz NOT NULL DEFAULT now(),
   update_time timestamptz NOT NULL DEFAULT now(),
   -- A deleted namespace stays as a tombstone, so that its name is never used again.
   delete_time timestamptz,
   CHECK (region = ANY (allowed_regions))
 );
+-- Not unique, although no two are equal: a change of a column that a unique index has waits for all who refer to the row, and they for it.
+CREATE INDEX namespace_changed ON namespace (version);
 -- The number of the last change of a namespace. Whoever changes one holds this row until the change is committed: changes become
 -- visible in the order of their numbers.
 CREATE TABLE namespace_version (

@@ -75,6 +75,20 @@ describe("createNamespaceRepository", () => {
       expect(await namespaces.usage("doomed")).to.include({ unfinishedUploads: 0 });
     });
 
+    it("is changed while uploads begin in it", async () => {
+      const namespaces = await createNamespace("busy");
+      const beginning = new Client({ connectionString: subject.url });
+      await beginning.connect();
+      await beginning.query("BEGIN; SELECT FROM namespace WHERE name = 'busy' FOR KEY SHARE");
+      try {
+        const options = { actor: TEST_ACTOR };
+        await namespaces.update("busy", (before) => ({ ...before, storedBytesMax: 7 }), options);
+        expect((await namespaces.setGrants("busy", [], options)).storedBytesMax).to.equal(7);
+      } finally {
+        await beginning.end();
+      }
+    });
+
     it("leaves either an upload or no namespace, whichever of both comes first", async () => {
       for (let round = 0; round < 10; round++) {
         const namespace = `raced-${round}`;

@@ -9,7 +9,6 @@ import type {
   NamespacePolicy,
   NamespaceRecord,
   NamespaceRepository,
-  NamespaceUsage,
 } from "../domain/namespaces/namespace-repository.ts";
 import { QUOTA_NAMES, type Quotas } from "../domain/namespaces/quotas.ts";
 import {
@@ -20,9 +19,9 @@ import {
   prefixOverlaps,
 } from "../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
+import { isEmpty, readUsage } from "./namespace-usage.ts";
 import { atBorder } from "./pool/errors.ts";
 import { type EnteredRows, enterDeed, toChangedValues } from "./rows/journal-rows.ts";
-import { readUsed } from "./rows/usage-rows.ts";
 import { deleteSubscriptions } from "./subscriptions/subscription-rows.ts";
 
 const namespaceRow = z.object({
@@ -82,28 +81,31 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
     },
     update: (name, change, options) =>
       inTurn(pool, async (transaction, version) => {
-        const before = await lock(transaction, name, options);
+        const before = await lock(transaction, name, { ...options, strength: CHANGED });
         const { names, values } = toPolicyColumns(change(before));
         const set = sql.fragment`(${names}) = ROW(${values})`;
         return await write(transaction, before, { version, set, action: "UpdateNamespace", actor: options.actor });
       }),
     setGrants: (name, grants, options) =>
       inTurn(pool, async (transaction, version) => {
-        const before = await lock(transaction, name, options);
+        const before = await lock(transaction, name, { ...options, strength: CHANGED });
         const set = sql.fragment`grants = ${JSON.stringify(grants)}::jsonb`;
         return await write(transaction, before, { version, set, action: "SetGrants", actor: options.actor });
       }),
-    delete: (name, options) =>
-      inTurn(pool, async (transaction, version) => {
-        const before = await lock(transaction, name, options);
-        const usage = await readUsage(transaction, name);
-        if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);
+    delete: async (name, options) => {
+      const deleted = await inTurn(pool, async (transaction, version) => {
+        const before = await lock(transaction, name, { ...options, strength: DELETED });
+        if (!(await isEmpty(transaction, name))) return undefined;
         // Nothing is used of an empty namespace, and nobody adds to it any more.
         await transaction.query(sql.unsafe`DELETE FROM usage_slot WHERE namespace = ${name}`);
         await deleteSubscriptions(transaction, { namespace: name }, options.actor);
         const set = sql.fragment`delete_time = now(), grants = '[]'`;
         return await write(transaction, before, { version, set, action: "DeleteNamespace", actor: options.actor });
-      }),
+      });
+      // All that is in it is counted when nobody waits for the lock any more.
+      if (deleted === undefined) throw namespaceNotEmpty(name, await readUsage(pool, name));
+      return deleted;
+    },
     listChanged: async (afterVersion) => {
       const rows = await pool.any(
         sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.version > ${afterVersion} ORDER BY n.version`,
@@ -168,13 +170,19 @@ async function insert(
   return record;
 }
 
-/**
- * The namespace, that nobody changes meanwhile. Those who begin an upload in it wait until the change is made; they hold a
- * shared lock on the row while they do.
- */
-async function lock(pool: CommonQueryMethods, name: string, { ifVersion }: IfVersion): Promise<NamespaceRecord> {
+/** The lock on a namespace that is changed: uploads may begin in it meanwhile. */
+const CHANGED = sql.fragment`NO KEY UPDATE`;
+/** The lock on a namespace that is deleted: who begins an upload in it holds a shared lock on the row, or waits for this one. */
+const DELETED = sql.fragment`UPDATE`;
+
+/** The namespace, that nobody changes meanwhile. */
+async function lock(
+  pool: CommonQueryMethods,
+  name: string,
+  { ifVersion, strength }: IfVersion & { strength: typeof CHANGED },
+): Promise<NamespaceRecord> {
   const row = await pool.maybeOne(
-    sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.name = ${name} FOR UPDATE`,
+    sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.name = ${name} FOR ${strength}`,
   );
   if (row === null || row.delete_time !== null) throw namespaceNotFound(name);
   if (ifVersion !== undefined && row.version !== ifVersion) throw namespaceChanged(name);
@@ -235,40 +243,6 @@ function toPolicyColumns(policy: NamespacePolicy) {
   const values = Object.values(columns).map((value) => sql.fragment`${value}`);
   return { names: sql.join(names, sql.fragment`, `), values: sql.join(values, sql.fragment`, `) };
 }
-
-async function readUsage(
-  pool: CommonQueryMethods,
-  name: string,
-  { principal }: { principal?: string | undefined } = {},
-): Promise<NamespaceUsage> {
-  const row = await pool.one(sql.type(usageRow)`
-    SELECT
-      count(*) FILTER (WHERE is_live) AS live_files, coalesce(sum(size_bytes) FILTER (WHERE is_live), 0)::bigint AS live_bytes,
-      count(*) FILTER (WHERE NOT is_live) AS kept, coalesce(sum(size_bytes) FILTER (WHERE NOT is_live), 0)::bigint AS kept_bytes,
-      (SELECT count(*) FROM upload u WHERE u.namespace = ${name} AND u.state IN ('open', 'completing', 'assembled'))
-        AS unfinished_uploads
-    FROM (SELECT f.size_bytes, f.supersede_time IS NULL AND f.delete_time IS NULL AS is_live
-      FROM file f WHERE f.namespace = ${name} AND f.purge_state IS DISTINCT FROM 'purged') f`);
-  const { used, usedByPrincipal, dayEndTime } = await readUsed(pool, { namespace: name, principal });
-  return {
-    liveFiles: row.live_files,
-    liveBytes: row.live_bytes,
-    kept: row.kept,
-    keptBytes: row.kept_bytes,
-    unfinishedUploads: row.unfinished_uploads,
-    used,
-    usedByPrincipal: principal === undefined ? undefined : usedByPrincipal,
-    dayEndTime,
-  };
-}
-
-const usageRow = z.object({
-  live_files: z.int(),
-  live_bytes: z.int(),
-  kept: z.int(),
-  kept_bytes: z.int(),
-  unfinished_uploads: z.int(),
-});
 
 function isSame(record: NamespaceRecord, namespace: Namespace): boolean {
   const values = ({ name, bucket, region, keyPrefix, allowedRegions, ...policy }: Namespace) =>

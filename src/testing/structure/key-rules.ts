@@ -27,7 +27,7 @@ const BY_FLYWAY = "the table is Flyway's";
 /** The indexes that do not begin with the namespace, each with its reason. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   namespace_pkey: "the name is the namespace",
-  namespace_version_key: "whoever follows namespaces reads the changes of all of them, from a number on",
+  namespace_changed: "whoever follows namespaces reads the changes of all of them, from a number on",
   namespace_version_pkey: "the table has one row, which counts the changes of all namespaces",
   upload_pkey: BY_UPLOAD,
   part_pkey: BY_UPLOAD,
