@@ -23,6 +23,7 @@ import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createNamespaceRepository } from "../namespace-repository.ts";
 import { createDatabasePools } from "../pool/pool.ts";
+import { commitAll, TOGETHER } from "../uploads/commit-statement.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 
 const MIB = 2 ** 20;
@@ -56,8 +57,12 @@ describe("the usage of a namespace", () => {
     const upload = await createOpen(subject, overrides);
     return await commitObject(upload, sizeBytes);
   };
-  const commitObject = async (upload: { uploadId: string; s3Key: string }, sizeBytes: number) =>
-    await subject.uploads.commits.commit(upload.uploadId, {
+  const commitObject = async (
+    upload: { uploadId: string; s3Key: string },
+    sizeBytes: number,
+    { commits } = subject.uploads,
+  ) =>
+    await commits.commit(upload.uploadId, {
       fileId: nextUuid(),
       retentionMs: RETENTION_MS,
       object: sampleObject(upload, { sizeBytes }),
@@ -205,14 +210,51 @@ describe("the usage of a namespace", () => {
     expect((await usage()).used.dayBytes).to.equal(PART_BYTES);
   });
 
-  it("passes the quota of storage by what was under way at the same time at most", async () => {
+  it("passes no quota of storage by commits at the same time, of two replicas", async () => {
     await setQuotas({ storedBytesMax: 100 });
-    const uploads = await Promise.all(Array.from({ length: 50 }, () => createOpen(subject)));
-    const outcomes = await Promise.all(uploads.map((upload) => commitObject(upload, 10)));
-    const committed = outcomes.filter(({ kind }) => kind === "committed").length;
-    // Three statements at a time, each with what fits by itself; the rest comes by ten connections, one at a time each.
-    expect(committed).to.be.within(10, 10 + 9);
-    expect((await usage()).used.storedBytes).to.equal(10 * committed);
+    const replica = await createDatabasePools({ url: subject.url });
+    try {
+      const replicas = [subject.uploads, createUploadRepositories(replica.commands)];
+      const uploads = await Promise.all(Array.from({ length: 150 }, () => createOpen(subject)));
+      const outcomes = await Promise.all(uploads.map((upload, index) => commitObject(upload, 10, replicas[index % 2])));
+      expect(outcomes.filter(({ kind }) => kind === "committed")).to.have.lengthOf(10);
+      expect((await usage()).used.storedBytes).to.equal(100);
+    } finally {
+      await replica.end();
+    }
+  });
+
+  it("leaves a commit that fits, but not beside the others, as it was for a statement of its own", async () => {
+    const [mismatch, fits] = [await createOpen(subject), await createOpen(subject)];
+    for (const [upload, sizeBytes] of [
+      [mismatch, 80],
+      [fits, 50],
+    ] as const) {
+      const object = sampleObject(upload, { sizeBytes });
+      await subject.uploads.commits.assemble(upload.uploadId, object, { isCommitWanted: true });
+    }
+    await setQuotas({ storedBytesMax: 100 });
+    const asked = [mismatch, fits].map(({ uploadId }) => ({
+      uploadId,
+      options: {
+        fileId: nextUuid(),
+        retentionMs: RETENTION_MS,
+        ifGenerationMatch: uploadId === mismatch.uploadId ? 7 : 0,
+      },
+    }));
+    const [refused, left] = await commitAll(subject.pools.commands, asked, TOGETHER);
+    expect(refused).to.include({ is_match: false, generation: null });
+    expect(left).to.equal(undefined);
+    const wished = z.object({ upload_id: z.string() });
+    expect(
+      await subject.pools.commands.any(sql.type(wished)`
+        SELECT upload_id FROM upload WHERE state = 'assembled' AND commit_wanted_time IS NOT NULL`),
+    ).to.deep.equal([{ upload_id: fits.uploadId }]);
+    const committed = await subject.uploads.commits.commit(fits.uploadId, {
+      fileId: nextUuid(),
+      retentionMs: RETENTION_MS,
+    });
+    expect(committed.kind).to.equal("committed");
   });
 
   it("equals the rows after a mix of commands by four connections of two replicas, without a deadlock", async function () {

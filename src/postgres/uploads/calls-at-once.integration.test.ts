@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { Client } from "pg";
 import { sql } from "slonik";
 import type { CommitOutcome } from "../../domain/uploads/upload-commits.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
@@ -13,7 +14,10 @@ import {
   RETENTION_MS,
   sampleObject,
 } from "../../testing/rigs/repository-subject.ts";
+import { until } from "../../testing/rigs/until.ts";
 import { violates } from "../pool/errors.ts";
+import { createDatabasePools } from "../pool/pool.ts";
+import { createUploadRepositories } from "./upload-repositories.ts";
 
 /** More calls than one statement takes. */
 const CALLS = 120;
@@ -109,5 +113,113 @@ describe("Calls that come at once", () => {
     const created = await Promise.all(Array.from({ length: CALLS }, () => createOpen(subject)));
     await Promise.all(created.map((upload) => commit(upload)));
     expect((await countTransactions()) - before).to.be.lessThan(CALLS / 2);
+  });
+
+  describe("of which one would have to wait", () => {
+    /** Runs statements in a transaction of somebody else that stays open until the work is done. */
+    const whileHeld = async (statement: string, work: () => Promise<void>) => {
+      const client = new Client({ connectionString: subject.adminUrl });
+      await client.connect();
+      try {
+        await client.query(`BEGIN; ${statement}`);
+        await work();
+        await client.query("ROLLBACK");
+      } finally {
+        await client.end();
+      }
+    };
+    /** Begins the calls at once; those at the places `waiting` are answered after the others and after `release`. */
+    const expectWaiting = async (calls: Promise<unknown>[], waiting: readonly number[]) => {
+      const answered: number[] = [];
+      for (const [place, call] of calls.entries()) void call.then(() => answered.push(place));
+      await Promise.all(calls.filter((__, place) => !waiting.includes(place)));
+      expect(answered.toSorted()).to.deep.equal([...calls.keys()].filter((place) => !waiting.includes(place)));
+    };
+
+    it("for a namespace that is deleted keep no call in another namespace waiting", async () => {
+      const others = await Promise.all([1, 2, 3].map(() => createOpen(subject, { namespace: "other" })));
+      const own = await createOpen(subject);
+      let calls: Promise<unknown>[] = [];
+      await whileHeld("SELECT FROM namespace WHERE name = 'other' FOR UPDATE", async () => {
+        calls = [
+          ...others.map((upload) => commit(upload)),
+          ...others.map(() => createOpen(subject, { namespace: "other" })),
+          commit(own),
+          createOpen(subject),
+        ];
+        await expectWaiting(calls, [0, 1, 2, 3, 4, 5]);
+      });
+      expect((await Promise.all(calls.slice(0, 3))).map((outcome) => (outcome as CommitOutcome).kind)).to.deep.equal(
+        Array(3).fill("committed"),
+      );
+      await Promise.all(calls);
+    });
+
+    for (const [what, table] of [
+      ["a file that is changed", "file"],
+      ["an upload that is changed", "upload"],
+    ] as const) {
+      it(`for ${what} keep no commit to another path waiting`, async () => {
+        const path = nextPath();
+        await commitFile(subject, path);
+        const [same, ...rest] = await Promise.all(
+          [path, nextPath(), nextPath()].map((at) => createOpen(subject, { path: at })),
+        );
+        let calls: Promise<CommitOutcome>[] = [];
+        await whileHeld(`SELECT FROM ${table} WHERE path = '${path}' FOR UPDATE`, async () => {
+          calls = [same, ...rest].map((upload) => commit(upload as NonNullable<typeof same>));
+          await expectWaiting(calls, [0]);
+        });
+        expect((await Promise.all(calls)).map(({ upload }) => upload.file?.generation)).to.deep.equal([2, 1, 1]);
+      });
+    }
+
+    it("for requests that other replicas make in another order do not wait in a circle", async () => {
+      const replica = await createDatabasePools({ url: subject.url });
+      const { catalogue } = createUploadRepositories(replica.commands);
+      try {
+        const identities = [nextIdentity(), nextIdentity(), nextIdentity()];
+        const [, held] = identities;
+        let calls: Promise<{ created: boolean }>[] = [];
+        const hold = `INSERT INTO request (namespace, principal, method, request_id, content_sha256, subject_id)
+          VALUES ('default', '${held?.principal}', '${held?.method}', '${held?.requestId}', sha256(''), '${nextUuid()}')`;
+        await whileHeld(hold, async () => {
+          calls = [
+            ...identities.map((identity) => subject.uploads.catalogue.create(newUpload(), identity)),
+            ...identities.toReversed().map((identity) => catalogue.create(newUpload(), identity)),
+          ];
+          await until("both statements wait", async () => {
+            const waiting = await subject.pools.commands.oneFirst(sql.unsafe`
+              SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`);
+            return Number(waiting) >= 2;
+          });
+        });
+        const created = (await Promise.all(calls)).map((answer) => Number(answer.created));
+        expect([0, 1, 2].map((place) => (created[place] ?? 0) + (created[5 - place] ?? 0))).to.deep.equal([1, 1, 1]);
+        const deadlocks = await subject.pools.commands.oneFirst(sql.unsafe`
+          SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`);
+        expect(Number(deadlocks)).to.equal(0);
+      } finally {
+        await replica.end();
+      }
+    });
+  });
+
+  it("fail alone where their values are no values of PostgreSQL's", async () => {
+    const create = (overrides: object) =>
+      subject.uploads.catalogue.create(newUpload(overrides), nextIdentity()).then(
+        ({ created }) => created,
+        () => "refused",
+      );
+    for (const values of [
+      { path: "a\0" },
+      { path: "a\ud800" },
+      { sizeBytes: 1.5 },
+      { sizeBytes: 2 ** 64 },
+      { uploadId: "x" },
+    ]) {
+      const answers = await Promise.all([create({}), create(values), create({})]);
+      expect(answers, JSON.stringify(values)).to.deep.equal([true, "refused", true]);
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { type CommandIdentity, toDeed } from "../../domain/command-identity.ts";
+import type { DomainError } from "../../domain/errors.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -11,7 +12,7 @@ import { isOnePart } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { NewUpload, UploadCatalogue } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
-import { groupCalls, WRITE_LIMITS } from "../pool/group-calls.ts";
+import { groupCalls, LONE_LIMITS, WRITE_LIMITS } from "../pool/group-calls.ts";
 import { toByteaText } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
 import { CHANGED_UPLOADS, enterRows, toEnteredActor } from "../rows/journal-rows.ts";
@@ -25,33 +26,48 @@ interface AskedUpload {
   readonly identity: CommandIdentity;
 }
 
+/** A creation can find that whatever kept it from being made has passed meanwhile only so many times. */
+const ATTEMPTS_MAX = 5;
+
 /**
  * UploadCatalogue.create: creates an upload with the request that made it, in one statement for those that come together. A
  * concurrent request of the same identity waits at the request's primary key and then finds it. No row comes back when the
  * request is known or the precondition fails. The request is checked first, so that a repeated request gets its first answer,
  * whatever happened to the file since. The statement locks the namespace as its foreign key does, and finds none that was deleted
- * meanwhile: an empty namespace is deleted, or an upload begins in it, but not both. The use of an upload token is counted once the
+ * meanwhile: an empty namespace is deleted, or an upload begins in it, but not both. What comes together waits for no namespace
+ * that is being deleted: an upload in it gets a statement of its own, which waits. The use of an upload token is counted once the
  * request is known to be new; concurrent uses wait for one another at the token's row, and one too many takes the whole statement
  * back, so each has a statement of its own.
  */
 export function createCreateUpload(pool: CommonQueryMethods): UploadCatalogue["create"] {
-  const insertTogether = groupCalls((asked: readonly AskedUpload[]) => insertUploads(pool, asked), WRITE_LIMITS);
-  return async function create(input, identity) {
+  const insertTogether = groupCalls(
+    (asked: readonly AskedUpload[]) => insertUploads(pool, asked, TOGETHER),
+    WRITE_LIMITS,
+  );
+  const insertAlone = groupCalls((asked: readonly AskedUpload[]) => insertUploads(pool, asked, ALONE), LONE_LIMITS);
+  return async (input, identity) => {
     const asked = { input, identity };
-    const row = input.uploadToken === undefined ? await insertTogether(asked) : await insertByToken(pool, asked);
-    if (row !== undefined) return { upload: toUpload(row, undefined), created: true };
-    const earlier = await findCreated(pool, identity);
-    if (earlier !== undefined) return { upload: earlier, created: false };
-    if (!(await hasNamespace(pool, input.namespace))) throw namespaceNotFound(input.namespace);
-    if (await hasExpired(pool, input)) throw uploadTokenExpired((input.uploadToken as UploadTokenUse).expireTime);
-    const current = await readLiveGeneration(pool, input);
-    const { ifGenerationMatch: wanted = current } = input;
-    if (wanted !== current) throw generationMismatch(input.path, wanted, current);
-    const refusal = await findRefusal(pool, input, toWanted(input));
-    if (refusal !== undefined) throw refusal;
-    // Whatever kept the upload from being created has passed meanwhile.
-    return await create(input, identity);
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const insert = attempt === 1 ? insertTogether : insertAlone;
+      const row = input.uploadToken === undefined ? await insert(asked) : await insertByToken(pool, asked);
+      if (row !== undefined) return { upload: toUpload(row, undefined), created: true };
+      const earlier = await findCreated(pool, identity);
+      if (earlier !== undefined) return { upload: earlier, created: false };
+      const refusal = await findReason(pool, input);
+      if (refusal !== undefined) throw refusal;
+    }
+    throw new Error(`an upload to ${input.path} could not be created in ${ATTEMPTS_MAX} attempts`);
   };
+}
+
+/** Why an upload is not created; undefined when nothing keeps it from that any more. */
+async function findReason(pool: CommonQueryMethods, input: NewUpload): Promise<DomainError | undefined> {
+  if (!(await hasNamespace(pool, input.namespace))) return namespaceNotFound(input.namespace);
+  if (await hasExpired(pool, input)) return uploadTokenExpired((input.uploadToken as UploadTokenUse).expireTime);
+  const current = await readLiveGeneration(pool, input);
+  const { ifGenerationMatch: wanted = current } = input;
+  if (wanted !== current) return generationMismatch(input.path, wanted, current);
+  return await findRefusal(pool, input, toWanted(input));
 }
 
 /** What the quotas must have room for. One byte when the size is not known: an upload of nothing is declared so. */
@@ -73,6 +89,7 @@ function selectAsked(uploads: readonly AskedUpload[]) {
     const { action, actor } = toDeed(identity);
     return {
       place,
+      request_namespace: identity.namespace,
       request_principal: identity.principal,
       method: identity.method,
       request_id: identity.requestId,
@@ -111,8 +128,8 @@ function selectAsked(uploads: readonly AskedUpload[]) {
     };
   });
   return sql.fragment`
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS a (place integer, request_principal text, method text,
-      request_id uuid, content_sha256 bytea, upload_id uuid, namespace text, path text, principal text, copied_path text, token_id uuid,
+    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS a (place integer, request_namespace text, request_principal text,
+      method text, request_id uuid, content_sha256 bytea, upload_id uuid, namespace text, path text, principal text, copied_path text, token_id uuid,
       token_uploads_max integer, token_expire_time timestamptz, stored_bytes bigint, day_bytes bigint, size_bytes bigint,
       size_max_bytes bigint, part_size_bytes bigint, content_type text, metadata jsonb, labels jsonb, data_subject text,
       expected_crc32 bigint, expected_sha256 bytea, compute_sha256 boolean, if_generation_match bigint, bucket text, region text,
@@ -129,16 +146,21 @@ const enterCreated = enterRows(
 
 const createdRow = uploadRow.extend({ place: z.int() });
 
+/** How uploads are created together, without waiting, and how one is created that may wait. */
+const TOGETHER = { name: "create_uploads", wait: sql.fragment`SKIP LOCKED` };
+const ALONE = { name: "create_upload", wait: sql.fragment`` };
+
 /** The row of each upload; undefined for one that was not created. */
 async function insertUploads(
   pool: CommonQueryMethods,
   uploads: readonly AskedUpload[],
+  { name, wait }: typeof TOGETHER,
 ): Promise<(UploadRow | undefined)[]> {
-  const rows = await pool.any(sql.prepared("create_uploads", createdRow)`
+  const rows = await pool.any(sql.prepared(name, createdRow)`
     WITH asked AS MATERIALIZED (
       ${selectAsked(uploads)}
     ), space AS MATERIALIZED (
-      SELECT a.place FROM asked a JOIN namespace n ON n.name = a.namespace AND n.delete_time IS NULL FOR KEY SHARE OF n
+      SELECT a.place FROM asked a JOIN namespace n ON n.name = a.namespace AND n.delete_time IS NULL FOR KEY SHARE OF n ${wait}
     ), allowed AS (
       SELECT a.* FROM asked a JOIN space s ON s.place = a.place CROSS JOIN LATERAL (${roomOfAsked}) q
       WHERE coalesce(q.stored_left >= a.stored_bytes, true) AND coalesce(q.day_left >= a.day_bytes, true)
@@ -149,7 +171,9 @@ async function insertUploads(
         AND (a.token_id IS NULL OR a.token_expire_time > now())
     ), requested AS (
       INSERT INTO request (namespace, principal, method, request_id, content_sha256, subject_id)
-      SELECT a.namespace, a.request_principal, a.method, a.request_id, a.content_sha256, a.upload_id FROM allowed a
+      SELECT a.request_namespace, a.request_principal, a.method, a.request_id, a.content_sha256, a.upload_id FROM allowed a
+      -- In one order everywhere: statements that have ids in common do not wait for each other in a circle.
+      ORDER BY a.request_namespace, a.request_principal COLLATE "C", a.method COLLATE "C", a.request_id
       ON CONFLICT DO NOTHING
       RETURNING subject_id
     ), used AS (
@@ -180,7 +204,7 @@ async function insertUploads(
 
 async function insertByToken(pool: CommonQueryMethods, asked: AskedUpload): Promise<UploadRow | undefined> {
   try {
-    return (await insertUploads(pool, [asked]))[0];
+    return (await insertUploads(pool, [asked], ALONE))[0];
   } catch (error) {
     if (!violates(error, "upload_token_used_up")) throw error;
     // A repeated request is answered before its token is counted: this one is new.
