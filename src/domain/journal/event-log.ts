@@ -49,6 +49,8 @@ export interface EventStretch {
   events: JournalEvent[];
   /** All entries up to this number have been looked at. */
   through: number;
+  /** From this number on all entries were kept when these were read: others may have been dropped since the bounds were read. */
+  first: number;
 }
 
 /** The entries of the journal that are events. All methods reject with `unavailable / DATABASE_UNAVAILABLE`. */

@@ -7,12 +7,13 @@ import type { SqlFragment } from "../pool/sql-values.ts";
 
 const boundsRow = z.object({ origin: z.string(), first: z.int(), last: z.int() });
 
-/** An entry that is no event has its number alone. */
+/** An entry that is no event has its number alone; a row without a number says that there was no entry. */
 const stretchRow = z.object({
-  sequence: z.int(),
+  first: z.int(),
+  sequence: z.int().nullable(),
   entry_id: z.string().nullable(),
-  entry_time: z.date(),
-  namespace: z.string(),
+  entry_time: z.date().nullable(),
+  namespace: z.string().nullable(),
   action: z.string().nullable(),
   resource_kind: z.string().nullable(),
   resource_id: z.string().nullable(),
@@ -23,6 +24,13 @@ const stretchRow = z.object({
   span_id: z.string().nullable(),
 });
 
+/** The first number that is kept, and the last one that was given. */
+const kept = sql.fragment`
+  SELECT l.last_sequence AS last,
+    greatest(coalesce((SELECT min(n.sequence) FROM journal_number n), l.last_sequence + 1),
+      (SELECT max(d.last_sequence) + 1 FROM journal_dropped d)) AS first
+  FROM (SELECT k.last_sequence FROM journal_look k ORDER BY k.look DESC LIMIT 1) l`;
+
 /** EventLog in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
 export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderLimits> = {}): EventLog {
   const isTold = sql.fragment`e.outcome = 'done' AND e.action = ANY (${sql.array([...TOLD_CHANGES], "text")})`;
@@ -31,28 +39,32 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
     { scanned, told }: { scanned: SqlFragment; told: SqlFragment },
   ): Promise<EventStretch> => {
     const rows = await pool.any(sql.type(stretchRow)`
-      SELECT n.sequence, n.entry_time, n.namespace, e.entry_id, e.action, e.resource_kind, e.resource_id, e.generation,
-        e.trace_id, e.span_id, p.path, p.source_path
-      FROM (
-        SELECT n.sequence, n.namespace, n.entry_time, n.entry_id FROM journal_number n
-        WHERE ${scanned} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
-        ORDER BY n.sequence LIMIT ${limit}
-      ) n
-      LEFT JOIN journal_entry e
-        ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id AND ${told} AND ${isTold}
-      LEFT JOIN journal_personal p ON p.entry_time = e.entry_time AND p.entry_id = e.entry_id
+      SELECT k.first, n.*
+      FROM (${kept}) k LEFT JOIN (
+        SELECT n.sequence, n.entry_time, n.namespace, e.entry_id, e.action, e.resource_kind, e.resource_id, e.generation,
+          e.trace_id, e.span_id, p.path, p.source_path
+        FROM (
+          SELECT n.sequence, n.namespace, n.entry_time, n.entry_id FROM journal_number n
+          WHERE ${scanned} AND n.sequence > ${after}::bigint AND n.sequence <= ${through}::bigint
+          ORDER BY n.sequence LIMIT ${limit}
+        ) n
+        LEFT JOIN journal_entry e
+          ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id AND ${told} AND ${isTold}
+        LEFT JOIN journal_personal p ON p.entry_time = e.entry_time AND p.entry_id = e.entry_id
+      ) n ON true
       ORDER BY n.sequence`);
     const isWhole = rows.length < limit;
-    return { events: rows.flatMap(toEvents), through: isWhole ? through : (rows.at(-1)?.sequence ?? through) };
+    return {
+      events: rows.flatMap(toEvents),
+      through: isWhole ? through : (rows.at(-1)?.sequence ?? through),
+      first: rows[0]?.first ?? through + 1,
+    };
   };
   const log: EventLog = {
     async bounds() {
       // All numbers up to the last one are visible to the statements that come after this one.
       return await pool.one(sql.type(boundsRow)`
-        SELECT journal_origin_here() AS origin, l.last_sequence AS last,
-          greatest(coalesce((SELECT min(n.sequence) FROM journal_number n), l.last_sequence + 1),
-            (SELECT max(d.last_sequence) + 1 FROM journal_dropped d)) AS first
-        FROM (SELECT k.last_sequence FROM journal_look k ORDER BY k.look DESC LIMIT 1) l`);
+        SELECT journal_origin_here() AS origin, k.last, k.first FROM (${kept}) k`);
     },
     read: ({ namespace, ...stretch }) =>
       readStretch(stretch, { scanned: sql.fragment`n.namespace = ${namespace}`, told: sql.fragment`true` }),
@@ -65,7 +77,7 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
 }
 
 function toEvents(row: z.infer<typeof stretchRow>): JournalEvent[] {
-  if (row.entry_id === null) return [];
+  if (row.entry_id === null || row.sequence === null || row.entry_time === null || row.namespace === null) return [];
   const type = EVENT_TYPES[row.action as keyof typeof EVENT_TYPES];
   // A copy through an upload has an entry of that upload, too.
   if (type === undefined || !type.startsWith(`sluice.${row.resource_kind}.`)) return [];

@@ -151,15 +151,19 @@ export class EventFeed {
     { namespace }: Watcher,
     { origin, sequence: after }: EventCursor,
     options: { caller: string; signal: AbortSignal | undefined },
-  ): Promise<EventStretch> {
+  ): Promise<Omit<EventStretch, "first">> {
     const recent = this.#readRecent(namespace, { origin, sequence: after });
     if (recent !== undefined) return recent;
     return await this.#replays.run(
       options.caller,
       async () => {
         const bounds = await this.#log.bounds();
-        assertWithin({ origin, sequence: after }, bounds);
-        return await this.#log.read({ namespace, after, through: bounds.last, limit: this.limits.stretchMax });
+        const place = { origin, sequence: after };
+        assertWithin(place, bounds);
+        const limit = this.limits.stretchMax;
+        const stretch = await this.#log.read({ namespace, after, through: bounds.last, limit });
+        assertWithin(place, { ...bounds, first: stretch.first });
+        return stretch;
       },
       { signal: options.signal },
     );
@@ -172,7 +176,7 @@ export class EventFeed {
     this.#failAll(this.#draining.signal.reason);
   }
 
-  #readRecent(namespace: string, { origin, sequence: after }: EventCursor): EventStretch | undefined {
+  #readRecent(namespace: string, { origin, sequence: after }: EventCursor): Omit<EventStretch, "first"> | undefined {
     const since = this.#watched.get(namespace)?.since;
     const tail = this.#tail;
     if (since === undefined || tail === undefined || tail.origin !== origin) return undefined;
@@ -247,9 +251,11 @@ export class EventFeed {
     if (last <= after) return false;
     const namespaces = [...this.#watched.keys()];
     const limit = this.limits.pollEntriesMax;
-    const { events, through } = await this.#log.readAll({ namespaces, after, through: last, limit });
+    const { events, through, first } = await this.#log.readAll({ namespaces, after, through: last, limit });
     // Meanwhile the last watcher may have left, and the next one may have come.
     if (this.#tail?.sequence !== after) return false;
+    // Whoever is behind what was dropped asks the database, which refuses them.
+    this.#floor = Math.max(this.#floor, first - 1);
     for (const event of events) this.#recent.push(event);
     const dropped = this.#recent.splice(0, Math.max(0, this.#recent.length - this.limits.recentMax)).at(-1);
     if (dropped !== undefined) this.#floor = dropped.sequence;

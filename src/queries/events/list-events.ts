@@ -41,6 +41,7 @@ export async function listEvents(
   assertWithin(from, bounds);
   const [after, last] = [from.sequence, bounds.last];
   const stretch = await deps.log.read({ namespace, after, through: last, limit: ENTRIES_MAX });
+  if (asked !== undefined) assertWithin(asked, { ...bounds, first: stretch.first });
   const seen = sight();
   const shown = stretch.events.flatMap((event) => showEvent(event, { sight: seen, filter }) ?? []);
   const events = shown.slice(0, limit);

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { Client } from "pg";
 import type { Caller } from "../../domain/caller.ts";
-import type { EventLog, JournalEvent } from "../../domain/journal/event-log.ts";
+import type { EventLog, EventStretch, JournalEvent } from "../../domain/journal/event-log.ts";
 import type { JournalRelay } from "../../domain/journal/journal.ts";
 import { createEventLog } from "../../postgres/journal/event-log.ts";
 import { createJournalRelay } from "../../postgres/journal/journal-relay.ts";
@@ -16,6 +16,8 @@ import { type WatchMessage, watchEvents } from "./watch-events.ts";
 
 const WHOLE: EventSight = { file: [""], upload: [""], link: [""], namespace: [""] };
 const LIMITS: FeedLimits = { ...FEED_LIMITS, pollMs: 1, heartbeatMs: 60_000 };
+/** Cuts of the watcher's connection, over which events are sent. */
+const CUTS_MIN = 10;
 const BACKOFF = { triesMax: 2, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
 
 /** The log of a test: it counts, and fails when it is told to. */
@@ -123,12 +125,14 @@ describe("watchEvents on PostgreSQL", function () {
     );
     const start = (await list()).cursor;
     let isWriting = true;
+    let cuts = 0;
     const numbering = (async () => {
       while (isWriting) await relay.numberNew();
       await relay.numberNew();
     })();
     const writing = writers.map(async (connection, nth) => {
-      for (let change = 0; change < 60; change++) {
+      // They go on until there were some cuts, however slow the watcher is.
+      for (let change = 0; change < 60 || (cuts <= CUTS_MIN && change < 5000); change++) {
         await connection.query("BEGIN");
         await enter(`file/${nth}`, 1 + Math.floor(random() * 3), connection);
         if (random() < 0.3) await enter(`file/${nth}/deep`, 1, connection);
@@ -141,7 +145,6 @@ describe("watchEvents on PostgreSQL", function () {
       isWriting = false;
       return numbering;
     });
-    let cuts = 0;
     const following = (async () => {
       for (;;) {
         const { stream } = await begin({ cursor: told.at(-1)?.cursor ?? start });
@@ -162,7 +165,7 @@ describe("watchEvents on PostgreSQL", function () {
       `SELECT n.sequence::integer, p.path, e.birth::integer FROM journal_number n JOIN journal_entry e USING (entry_time, entry_id)
        JOIN journal_personal p USING (entry_time, entry_id) WHERE n.namespace = 'default' AND p.path LIKE 'file/%' ORDER BY n.sequence`,
     );
-    expect(cuts).to.be.above(10);
+    expect(cuts).to.be.above(CUTS_MIN);
     expect(told.map(({ event }) => event.sequence)).to.deep.equal(rows.map(({ sequence }) => sequence));
     for (const path of new Set(rows.map((row) => row.path))) {
       const births = rows.filter((row) => row.path === path).map(({ birth }) => birth);
@@ -247,6 +250,34 @@ describe("watchEvents on PostgreSQL", function () {
       await take(stream, 1);
       await client.query("DELETE FROM journal_number WHERE sequence < (SELECT max(sequence) FROM journal_number)");
       expect(await catchError(() => take(stream, 100))).to.include({ reason: "EVENTS_RESET" });
+    });
+
+    /** Drops all events but the newest one right before the log's method reads. */
+    const dropBefore = (method: "read" | "readAll") => {
+      const { log } = observed;
+      const read = log[method] as (options: never) => Promise<EventStretch>;
+      log[method] = async (options: never) => {
+        await client.query("DELETE FROM journal_number WHERE sequence < (SELECT max(sequence) FROM journal_number)");
+        return await read(options);
+      };
+    };
+
+    it("a watcher whose events are dropped after it has asked which ones are kept", async () => {
+      const { cursor } = await list();
+      await enter("dropped", 5);
+      await relay.numberNew();
+      dropBefore("read");
+      expect(await catchError(() => take(watch({ cursor }), 5))).to.include({ reason: "EVENTS_RESET" });
+    });
+
+    it("a watcher whose events are dropped after the poll has asked which ones are kept", async () => {
+      const { stream } = await begin({ onlyNew: true });
+      // One by the watcher, and the next by polls.
+      await until("a poll has ended", () => observed.seen.bounds >= 3);
+      dropBefore("readAll");
+      await enter("dropped", 5);
+      await relay.numberNew();
+      expect(await catchError(() => take(stream, 5))).to.include({ reason: "EVENTS_RESET" });
     });
 
     it("cursors and watchers of a database that was restored", async () => {
