@@ -43,6 +43,7 @@ describe("createAuditExportWorker", () => {
     const objects = new FakeObjectStore({ partMinBytes: PART_MIN_BYTES });
     const regions = new BucketRegions();
     const seen: { scope: readonly string[] }[] = [];
+    const kept = { first: 1 };
     const worker = createAuditExportWorker(
       {
         journal: {
@@ -50,7 +51,11 @@ describe("createAuditExportWorker", () => {
             seen.push({ scope });
             const end = Math.min(after + limit, through);
             const found = matching.filter((sequence) => sequence > after && sequence <= end);
-            return { entries: found.map((sequence) => ({ sequence }) as JournalEntry), through: end };
+            return {
+              entries: found.map((sequence) => ({ sequence }) as JournalEntry),
+              through: end,
+              first: kept.first,
+            };
           },
         },
         log: { bounds: async () => ({ origin: "", first: 1, last }) },
@@ -98,7 +103,7 @@ describe("createAuditExportWorker", () => {
     };
     const versions = async () => (await objects.listVersions("bucket", { keyPrefix: "", pageMax: 10 })).versions;
     return {
-      ...{ worker, objects, regions, operation, right, clock, seen },
+      ...{ worker, objects, regions, operation, right, clock, seen, kept },
       ...{ step, save, finish, read, versions },
     };
   };
@@ -122,6 +127,13 @@ describe("createAuditExportWorker", () => {
     expect(exported.expireTimeMs).to.equal(BEGIN_MS + 7 * DAY_MS);
     expect(exported.sizeBytes).to.equal(objects.bytesOf("bucket", exported.key)?.length);
     expect(objects.pendingMultiparts).to.deep.equal([]);
+  });
+
+  it("fails once entries were dropped that it has not read", async () => {
+    const opened = open();
+    await advance(opened, "amid");
+    opened.kept.first = 100;
+    expect(await catchError(() => opened.finish())).to.include({ reason: "EVENTS_RESET" });
   });
 
   it("tells after each part how many entries are in storage", async () => {

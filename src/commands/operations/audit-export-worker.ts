@@ -13,7 +13,7 @@ import { type Namespace, type Namespaces, requireNamespace } from "../../domain/
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { BucketRegions } from "../../domain/residency.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
-import { type ExportMessage, parseAfterSequence } from "../../queries/audit/export-audit.ts";
+import { assertKept, type ExportMessage, parseAfterSequence } from "../../queries/audit/export-audit.ts";
 import type { AdmitStep, OperationWorker } from "./operation-worker.ts";
 
 const compress = promisify(gzip);
@@ -157,7 +157,12 @@ async function fillPart(
     signal.throwIfAborted();
     const seen = scopeNow();
     const stretch = { after, through: place.last, limit: limits.stretchMax };
-    const { entries, through } = await access.journal.readMatching(namespace, { filter, scope: seen, ...stretch });
+    const { entries, through, first } = await access.journal.readMatching(namespace, {
+      filter,
+      scope: seen,
+      ...stretch,
+    });
+    assertKept(after, first);
     after = through;
     if (entries.length === 0) continue;
     const member = await pack(entries.map((entry) => ({ kind: "entry", entry })));

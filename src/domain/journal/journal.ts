@@ -42,12 +42,12 @@ export interface Journal {
   ): Promise<{ entries: JournalEntry[]; next: number | undefined }>;
   /**
    * Of the first `limit` entries of a namespace behind `after` and up to `through` those of paths of the scope that match the filter, in
-   * the order of their numbers. All entries up to the returned `through` have been looked at.
+   * the order of their numbers. All entries up to the returned `through` have been looked at; from `first` on all were kept then.
    */
   readMatching(
     namespace: string,
     query: { filter: EntryFilter | undefined; scope: PathScope; after: number; through: number; limit: number },
-  ): Promise<{ entries: JournalEntry[]; through: number }>;
+  ): Promise<{ entries: JournalEntry[]; through: number; first: number }>;
   /** The number of the last entry; 0 when there is none. */
   lastSequence(): Promise<number>;
 }

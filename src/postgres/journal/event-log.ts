@@ -4,6 +4,7 @@ import type { EventLog, EventStretch, JournalEvent } from "../../domain/journal/
 import { EVENT_TYPES, type EventKind, TOLD_CHANGES } from "../../domain/journal/event-type.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
+import { keptEntries } from "./kept-entries.ts";
 
 const boundsRow = z.object({ origin: z.string(), first: z.int(), last: z.int() });
 
@@ -24,13 +25,6 @@ const stretchRow = z.object({
   span_id: z.string().nullable(),
 });
 
-/** The first number that is kept, and the last one that was given. */
-const kept = sql.fragment`
-  SELECT l.last_sequence AS last,
-    greatest(coalesce((SELECT min(n.sequence) FROM journal_number n), l.last_sequence + 1),
-      (SELECT max(d.last_sequence) + 1 FROM journal_dropped d)) AS first
-  FROM (SELECT k.last_sequence FROM journal_look k ORDER BY k.look DESC LIMIT 1) l`;
-
 /** EventLog in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
 export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderLimits> = {}): EventLog {
   const isTold = sql.fragment`e.outcome = 'done' AND e.action = ANY (${sql.array([...TOLD_CHANGES], "text")})`;
@@ -40,7 +34,7 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
   ): Promise<EventStretch> => {
     const rows = await pool.any(sql.type(stretchRow)`
       SELECT k.first, n.*
-      FROM (${kept}) k LEFT JOIN (
+      FROM (${keptEntries}) k LEFT JOIN (
         SELECT n.sequence, n.entry_time, n.namespace, e.entry_id, e.action, e.resource_kind, e.resource_id, e.generation,
           e.trace_id, e.span_id, p.path, p.source_path
         FROM (
@@ -64,7 +58,7 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
     async bounds() {
       // All numbers up to the last one are visible to the statements that come after this one.
       return await pool.one(sql.type(boundsRow)`
-        SELECT journal_origin_here() AS origin, k.last, k.first FROM (${kept}) k`);
+        SELECT journal_origin_here() AS origin, k.last, k.first FROM (${keptEntries}) k`);
     },
     read: ({ namespace, ...stretch }) =>
       readStretch(stretch, { scanned: sql.fragment`n.namespace = ${namespace}`, told: sql.fragment`true` }),

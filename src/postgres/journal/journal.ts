@@ -7,6 +7,7 @@ import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { compileEntryFilter } from "./compile-entry-filter.ts";
+import { keptEntries } from "./kept-entries.ts";
 import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
 /** An entry with its number and its personal part, as `entryColumns` selects it. */
@@ -52,6 +53,7 @@ export const ENTRIES_SCANNED_MAX = 20_000;
 
 const provenRow = entryRow.extend(leafPartsRow.shape);
 const sequenceRow = z.object({ sequence: z.int() });
+const stretchRow = z.object({ last: z.int().nullable(), first: z.int() });
 const lastRow = z.object({ last_sequence: z.int() });
 
 /** Journal in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
@@ -112,9 +114,14 @@ async function readMatching(
     SELECT ${entryColumns}, ${leafPartsColumns} FROM (${scanned}) n ${withinScope(scope)}
     LEFT JOIN journal_leaf l ON l.entry_time = n.entry_time AND l.entry_id = n.entry_id
     WHERE ${isWanted(scope, filter)} ORDER BY n.sequence`);
-  const last = await pool.maybeOneFirst(sql.type(sequenceRow)`
-    SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET ${limit - 1} LIMIT 1`);
-  return { entries: rows.map((row) => ({ ...toEntry(row), proof: toLeafParts(row) })), through: last ?? through };
+  const { last, first } = await pool.one(sql.type(stretchRow)`
+    SELECT (SELECT n.sequence FROM (${scanned}) n ORDER BY n.sequence OFFSET ${limit - 1} LIMIT 1) AS last, k.first
+    FROM (${keptEntries}) k`);
+  return {
+    entries: rows.map((row) => ({ ...toEntry(row), proof: toLeafParts(row) })),
+    through: last ?? through,
+    first,
+  };
 }
 
 /** Which entries `withinScope` shows and the filter wants. An entry without a path is of the whole namespace's scope alone. */

@@ -13,6 +13,7 @@ describe("exports of the audit log", () => {
   /** The numbers of the entries that match, among those up to LAST; one statement reads three. */
   const open = (matching: readonly number[], { progressEveryMs = 60_000, first = 1 } = {}) => {
     const stretches: Parameters<Journal["readMatching"]>[1][] = [];
+    const kept = { first };
     const access: ExportAccess = {
       journal: {
         readMatching: async (_namespace, query) => {
@@ -21,7 +22,7 @@ describe("exports of the audit log", () => {
           const entries = matching
             .filter((sequence) => sequence > query.after && sequence <= through)
             .map((sequence) => ({ sequence }) as JournalEntry);
-          return { entries, through };
+          return { entries, through, first: kept.first };
         },
       },
       log: { bounds: async () => ({ origin: "", first, last: LAST }) },
@@ -29,7 +30,7 @@ describe("exports of the audit log", () => {
       exports: new WorkLimiter("exports", { runningMax: 2, waitingMax: 0, callerShare: 1 / 2 }),
       limits: { stretchMax: 3, progressEveryMs },
     };
-    return { access, stretches };
+    return { access, stretches, kept };
   };
   const request = { namespace: "default", filter: "", afterSequence: 0 };
   const options = { caller: SAMPLE_CALLER, scopeNow: () => WHOLE_NAMESPACE };
@@ -72,6 +73,16 @@ describe("exports of the audit log", () => {
     expect(await behind(LAST)).to.deep.equal(["end  0"]);
     for (const wrong of [3, LAST + 1])
       expect(await catchError(() => behind(wrong))).to.include({ reason: "EVENTS_RESET", field: "after_sequence" });
+  });
+
+  it("ends once entries were dropped that it has not read, and not for others", async () => {
+    const { access, kept } = open([1, 2, 3, 4, 5]);
+    const messages = exportAudit(access, request, options);
+    for (let sequence = 1; sequence <= 3; sequence++) await messages.next();
+    kept.first = 4;
+    expect((await messages.next()).value).to.deep.include({ kind: "entry", entry: { sequence: 4 } });
+    kept.first = 8;
+    expect(await catchError(() => read(messages))).to.include({ reason: "EVENTS_RESET", field: "after_sequence" });
   });
 
   it("asks for each stretch what its caller may see now, and ends once that is nothing", async () => {

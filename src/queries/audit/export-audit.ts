@@ -63,7 +63,7 @@ export interface ExportOptions {
  * Yields the entries of a namespace that there were when it began, the oldest first, and then the end. Pulled: it holds one stretch
  * of entries, and no transaction or connection while its consumer is slow. Ends with `not_found / NAMESPACE_NOT_FOUND`,
  * `invalid_argument / FILTER_INVALID` or `ARGUMENT_INVALID`, `failed_precondition / EVENTS_RESET` where entries behind
- * `afterSequence` may be missing, `resource_exhausted / OVERLOADED` while too many export, `unavailable / DATABASE_UNAVAILABLE`,
+ * `afterSequence` may be missing, or entries are dropped before they are read, `resource_exhausted / OVERLOADED` while too many export, `unavailable / DATABASE_UNAVAILABLE`,
  * with what `scopeNow` throws, or with the signal's reason.
  */
 export async function* exportAudit(
@@ -93,7 +93,12 @@ async function* readExport(
   while (place < bounds.last) {
     signal?.throwIfAborted();
     const stretch = { after: place, through: bounds.last, limit: limits.stretchMax };
-    const { entries, through } = await journal.readMatching(namespace, { filter, scope: scopeNow(), ...stretch });
+    const { entries, through, first } = await journal.readMatching(namespace, {
+      filter,
+      scope: scopeNow(),
+      ...stretch,
+    });
+    assertKept(place, first);
     for (const entry of entries) {
       count++;
       yield { kind: "entry", entry };
@@ -119,11 +124,16 @@ export function parseAfterSequence(after: number, { first, last }: EventBounds):
     throw refuse(`after_sequence is ${after}, and the last number is ${last}: the database may have been restored`, {
       last_sequence: last,
     });
-  if (after < first - 1)
-    throw refuse(`entries behind ${after} are not kept any more; the first one that is kept is ${first}`, {
-      first_sequence: first,
-    });
+  assertKept(after, first);
   return after;
+}
+
+/** Refuses to go on behind `after` where not all entries from there on are kept, but only those from `first` on: as `parseAfterSequence`. */
+export function assertKept(after: number, first: number): void {
+  if (after >= first - 1) return;
+  throw refuse(`entries behind ${after} are not kept any more; the first one that is kept is ${first}`, {
+    first_sequence: first,
+  });
 }
 
 function refuse(why: string, details: Record<string, number>): DomainError {
