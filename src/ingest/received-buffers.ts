@@ -1,3 +1,5 @@
+import { freeBuffer } from "../domain/free-buffer.ts";
+
 /** Bytes of an HTTP/2 frame header (RFC 9113, 4.1). */
 const FRAME_HEADER_BYTES = 9;
 
@@ -60,7 +62,7 @@ export class ReceivedBuffers {
       const foreignBytes = buffer.byteLength - coveredBytes - headerBytes - runs * FRAME_HEADER_BYTES;
       if (isAll && foreignBytes <= 0) {
         this.#receivedBytes.delete(buffer);
-        (buffer as ArrayBuffer).transfer(0);
+        freeBuffer(buffer);
       } else {
         // A buffer that was released in part is left to the collector: no later release covers all its bytes.
         this.#receivedBytes.set(buffer, Number.NaN);

@@ -1,5 +1,6 @@
 import { finished, type Readable } from "node:stream";
 import { crc32 } from "../domain/crc32.ts";
+import { freeBuffer } from "../domain/free-buffer.ts";
 
 /** Bytes of a file in the buffers they came in, which are never changed. */
 export interface Chunk {
@@ -85,7 +86,7 @@ class ReturnedBuffers {
       if (buffer !== this.#buffer) this.#bytes = 0;
       this.#buffer = buffer;
       this.#bytes += byteLength;
-      if (this.#bytes === buffer.byteLength) (buffer as ArrayBuffer).transfer(0);
+      if (this.#bytes === buffer.byteLength) freeBuffer(buffer);
     }
   }
 }

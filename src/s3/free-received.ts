@@ -1,5 +1,6 @@
 import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
+import { freeBuffer } from "../domain/free-buffer.ts";
 
 /** The buffer of TLS sockets that came last, and how many of its bytes have come. */
 const newest: { buffer: ArrayBufferLike | undefined; bytes: number } = { buffer: undefined, bytes: 0 };
@@ -16,7 +17,7 @@ export function freeReceived(body: Readable): void {
   const isShared = "encrypted" in socket;
   const onReceived = ({ buffer, byteLength }: Uint8Array) => {
     if (isShared && !isFull(buffer, byteLength)) return;
-    (buffer as ArrayBuffer).transfer(0);
+    freeBuffer(buffer);
   };
   // The parser's listener came first, and has done its work.
   socket.on("data", onReceived);
