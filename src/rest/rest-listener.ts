@@ -82,7 +82,8 @@ function watchCaller(request: NodeRequest, response: NodeResponse): AbortSignal 
   request.on("error", () => {});
   response.on("error", () => {});
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort(new Error("the caller went away"));
+    // Node calls the writes of an HTTP/2 stream finished that was cut before its answer had ended.
+    if (!response.writableEnded || !response.writableFinished) gone.abort(new Error("the caller went away"));
   });
   return gone.signal;
 }

@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from "node:http2";
+import type { Http2Session, ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 
 /** How long an HTTP/2 connection may live without calls. */
@@ -25,8 +25,7 @@ export class SessionLife {
   constructor(session: ServerHttp2Session, limits: SessionLimits) {
     this.#session = session;
     this.#limits = limits;
-    // `session.socket` is a proxy that refuses to be cut; its methods return the socket itself.
-    this.#socket = session.socket.once("close", () => clearTimeout(this.#timer)) as Socket;
+    this.#socket = socketOf(session).once("close", () => clearTimeout(this.#timer));
     this.#wait(limits.handshakeTimeoutMs, () => this.#socket.destroy());
     session.once("remoteSettings", () => this.#wait(limits.idleTimeoutMs, () => this.#end()));
   }
@@ -55,4 +54,9 @@ export class SessionLife {
     this.#wait(this.#limits.handshakeTimeoutMs, () => this.#socket.destroy());
     this.#session.close();
   }
+}
+
+/** The socket of a connection. `session.socket` is a proxy that refuses to be cut; its methods return the socket itself. */
+export function socketOf(session: Http2Session): Socket {
+  return session.socket.setMaxListeners(session.socket.getMaxListeners()) as Socket;
 }

@@ -1,10 +1,27 @@
-import { constants } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { NodeResponse } from "./node-messages.ts";
+import { socketOf } from "./session-life.ts";
 
-/** Ends an answer in the middle so that its caller notices: over HTTP/2 by CANCEL, over HTTP/1.1 by the end of the connection. */
+/** How long the CANCEL of an answer may take to go out, in milliseconds. */
+const CANCEL_TIMEOUT_MS = 1000;
+
+/**
+ * Ends an answer that its caller does not take, so that the caller notices: over HTTP/2 by CANCEL, over HTTP/1.1 by the end of the connection.
+ * An HTTP/2 connection whose caller reads nothing at all takes no CANCEL either, and Node keeps the stream until it has gone: such a
+ * connection is cut.
+ */
 export function cutAnswer(response: NodeResponse): void {
-  if ("stream" in response && response.stream !== undefined) response.stream.close(constants.NGHTTP2_CANCEL);
+  if ("stream" in response && response.stream !== undefined) cutStream(response.stream);
   else response.destroy();
+}
+
+function cutStream(stream: ServerHttp2Stream): void {
+  const { session } = stream;
+  stream.close(constants.NGHTTP2_CANCEL);
+  if (stream.destroyed || session === undefined || session.destroyed) return;
+  const socket = socketOf(session);
+  const timer = setTimeout(() => socket.destroy(), CANCEL_TIMEOUT_MS);
+  stream.once("close", () => clearTimeout(timer));
 }
 
 /**
