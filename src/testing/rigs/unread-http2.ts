@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 
 const FRAME_HEADER_BYTES = 9;
 /** Types of frames, and the flags of those that are sent here (RFC 9113, 6). */
-const [DATA, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE] = [0, 1, 3, 4, 8];
+const [DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE] = [0, 1, 3, 4, 6, 8];
 const [END_STREAM, END_HEADERS, ACK] = [1, 4, 1];
 const CANCEL = 8;
 const INITIAL_WINDOW_SIZE = 4;
@@ -47,6 +47,10 @@ export class UnreadHttp2 {
 
   cancel(streamId: number): void {
     this.socket.write(toFrame(RST_STREAM, streamId, toBytes(CANCEL)));
+  }
+
+  ping(): void {
+    this.socket.write(toFrame(PING, 0, Buffer.alloc(8)));
   }
 
   /** Reads the connection to its end. Resolves to the bytes of all DATA frames. */
