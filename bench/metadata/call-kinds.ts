@@ -7,7 +7,7 @@ import { drawFilter, drawWords, type Sample } from "./sample.ts";
 /** One kind of call, with requests that were drawn for it. */
 export interface CallKind {
   readonly name: string;
-  /** Whether calls of this kind need the indexes of words. */
+  /** True when calls of this kind need the indexes of words. */
   readonly needsWords?: boolean;
   /** Makes the calls of the requests from one number to below another, so many at a time. */
   run(calls: CallLoad, range: readonly [from: number, to: number], inFlight: number): Promise<CallTimes>;

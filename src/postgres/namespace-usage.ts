@@ -11,7 +11,7 @@ const usageRow = z.object({
   unfinished_uploads: z.int(),
 });
 
-/** What is in a namespace, all counted, and what is used of its quotas. */
+/** Counts the files, the kept generations and the unfinished uploads of a namespace, and reads how much of its quotas is used. */
 export async function readUsage(
   pool: CommonQueryMethods,
   name: string,
@@ -38,7 +38,7 @@ export async function readUsage(
   };
 }
 
-/** Whether a namespace has neither files, kept ones included, nor unfinished uploads. */
+/** Resolves to true when a namespace has no file, no kept generation and no unfinished upload. */
 export async function isEmpty(pool: CommonQueryMethods, name: string): Promise<boolean> {
   return !(await pool.exists(sql.unsafe`
     SELECT FROM file f WHERE f.namespace = ${name} AND f.purge_state IS DISTINCT FROM 'purged'

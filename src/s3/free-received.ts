@@ -24,7 +24,7 @@ export function freeReceived(body: Readable): void {
   body.once("close", () => socket.off("data", onReceived));
 }
 
-/** Whether all bytes of a buffer have come, now that these of them have. */
+/** Counts bytes of a buffer that have just come. Returns true once all bytes of the buffer have come. */
 function isFull(buffer: ArrayBufferLike, byteLength: number): boolean {
   if (buffer !== newest.buffer) {
     newest.buffer = buffer;

@@ -103,8 +103,19 @@ describe("createAuditExportWorker", () => {
     };
     const versions = async () => (await objects.listVersions("bucket", { keyPrefix: "", pageMax: 10 })).versions;
     return {
-      ...{ worker, objects, regions, operation, right, clock, seen, kept },
-      ...{ step, save, finish, read, versions },
+      worker,
+      objects,
+      regions,
+      operation,
+      right,
+      clock,
+      seen,
+      kept,
+      step,
+      save,
+      finish,
+      read,
+      versions,
     };
   };
   /** Steps until the operation has begun, has some parts, or has all of them. */

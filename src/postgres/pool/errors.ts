@@ -111,8 +111,8 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Whether an error comes of the values of its statement (data exceptions, violated constraints, values too long for an index), and not of
- * the state of the server. Slonik replaces 22P02 by an error without a code.
+ * Returns true for an error that the values of its statement have caused (a data exception, a violated constraint, a value too long for an
+ * index), and false for one that the state of the server has caused. Slonik replaces 22P02 by an error without a code.
  */
 export function isOfValues(error: unknown): boolean {
   if (error instanceof InvalidInputError) return true;

@@ -64,7 +64,7 @@ const countCommits = addUsages(sql.fragment`
 export interface CommitWay {
   /** Name of the prepared statement. */
   readonly name: string;
-  /** What is done about rows that somebody else has locked. */
+  /** The locking clause for rows that another transaction has locked: SKIP LOCKED leaves them out, nothing waits for them. */
   readonly wait: ReturnType<typeof sql.fragment>;
   /** All that the statement commits takes at most one of so many shares of what a quota leaves. */
   readonly quotaShares: number;

@@ -254,7 +254,7 @@ export class EventFeed {
     const { events, through, first } = await this.#log.readAll({ namespaces, after, through: last, limit });
     // Meanwhile the last watcher may have left, and the next one may have come.
     if (this.#tail?.sequence !== after) return false;
-    // Whoever is behind what was dropped asks the database, which refuses them.
+    // A watcher whose place is before the dropped events then reads the database, and is refused there.
     this.#floor = Math.max(this.#floor, first - 1);
     for (const event of events) this.#recent.push(event);
     const dropped = this.#recent.splice(0, Math.max(0, this.#recent.length - this.limits.recentMax)).at(-1);

@@ -29,7 +29,7 @@ describe("writePieces", () => {
         let isSent = false;
         writePieces(response, pieces, () => {
           isSent = true;
-          // Whoever gets the memory next writes into it.
+          // Freed memory is used for other bytes next; the test writes such bytes into it.
           for (const piece of pieces) piece.fill(FREED);
         });
         for (let turn = 0; turn < 10; turn++) await settle();
