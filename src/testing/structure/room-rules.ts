@@ -388,7 +388,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** The room of a file of `src/`: its first folder, or itself; a test's is that of what it tests. */
 export function roomOf(path: string): string | undefined {
-  return /^src\/([^/]+)/.exec(path)?.[1]?.replace(/(\.integration)?\.test\.ts$/, ".ts");
+  return /^src\/([^/]+)/.exec(path)?.[1]?.replace(/(\.integration|\.endurance)?\.test\.ts$/, ".ts");
 }
 
 /**

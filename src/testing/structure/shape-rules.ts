@@ -11,7 +11,7 @@ const LONG_FUNCTIONS = new Set(["src/config/config.ts toConfig"]);
 
 /** Names that say the kind of their content and not its purpose: such files collect everything. */
 const KIND_NAMES = /^(utils?|helpers?|common|shared|types|constants|misc|index)$/;
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.integration)?(\.test)?\.ts$/;
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*((\.integration|\.endurance)?\.test)?\.ts$/;
 
 /** Files and functions that grew too large, or whose names say nothing, each as the sentence that mends it. */
 export function findShapeBreaches(file: SourceFile): string[] {
@@ -21,7 +21,7 @@ export function findShapeBreaches(file: SourceFile): string[] {
 function findNameBreaches(path: string): string[] {
   const segments = path.split("/");
   const name = segments.at(-1) ?? "";
-  const stems = segments.map((segment) => segment.replace(/(\.integration)?(\.test)?\.ts$/, ""));
+  const stems = segments.map((segment) => segment.replace(/((\.integration|\.endurance)?\.test)?\.ts$/, ""));
   const kind = stems.find((stem) => KIND_NAMES.test(stem));
   return [
     ...(kind === undefined ? [] : [`${path}: "${kind}" names a kind; name the concept, and split by it`]),
