@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
@@ -29,6 +29,10 @@ export interface TestServer {
 /** Variable by which processes that run test files side by side are told the URLs of the server that they share, as JSON. */
 export const SHARED_SERVER = "SLUICE_TEST_SHARED_POSTGRES";
 
+/** A database is copied there in a third of the time. All databases of a run together stay below the bound. */
+const MEMORY_DISK = "/dev/shm";
+const MEMORY_DISK_BYTES_MIN = 4 * 1024 ** 3;
+
 const TEMPLATE = "template_migrated";
 const EMPTY_TEMPLATE = "template_empty";
 /** The limits that sessions behind a pooler are to have, as docs/deploying.md says. */
@@ -54,7 +58,8 @@ export async function createDatabaseOn(
   serverUrl: string,
   { name, template = "template0 ENCODING 'UTF8' LOCALE 'C'" }: { name: string; template?: string },
 ): Promise<TestDatabase> {
-  await executeOn(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  // Copied as files, and not through the log: the server writes nothing to the disk before it answers, so files are quicker.
+  await executeOn(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return { url: url.href, adminUrl: url.href, drop: () => executeOn(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
@@ -87,7 +92,7 @@ function toDirect(testUrl: string, serverUrl: string): string {
 /** Starts a PostgreSQL on a free port, of the form that SLUICE_TEST_POSTGRES names. */
 export async function startTestServer(): Promise<TestServer> {
   const form = readPostgresForm();
-  const directory = await mkdtemp(join(tmpdir(), "sluice-test-postgres-"));
+  const directory = await mkdtemp(join(await findQuickFolder(), "sluice-test-postgres-"));
   const postgres = await startEmbeddedPostgres({
     dataDirectory: join(directory, "data"),
     password: "test",
@@ -118,4 +123,10 @@ export async function startTestServer(): Promise<TestServer> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The folder of Linux's memory disk where it has the room, which some containers lack; else that of all temporary files. */
+async function findQuickFolder(): Promise<string> {
+  const disk = await statfs(MEMORY_DISK).catch(() => undefined);
+  return disk !== undefined && disk.bavail * disk.bsize >= MEMORY_DISK_BYTES_MIN ? MEMORY_DISK : tmpdir();
 }
