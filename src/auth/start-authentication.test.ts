@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
+import { fromNow } from "../testing/rigs/from-now.ts";
 import { sampleUploadToken } from "../testing/samples/sample-records.ts";
 import { createPurposeSigner } from "./purpose-signer.ts";
 import { type AuthenticationWays, startAuthentication } from "./start-authentication.ts";
@@ -33,7 +34,7 @@ describe("startAuthentication", () => {
     const { authenticate, stop } = await startAuthentication({ ...none, ...ways }, options);
     const taken: string[] = [];
     for (const [name, caller] of Object.entries(issuers)) {
-      const said = sampleUploadToken({ expireTime: new Date(Date.now() + 60_000), issuer: { ...caller, groups: [] } });
+      const said = sampleUploadToken({ expireTime: fromNow(600_000), issuer: { ...caller, groups: [] } });
       const token = formatUploadToken(said, signer);
       const outcome = await authenticate(() => `Bearer ${token}`, "127.0.0.1").catch((error) => error);
       if (outcome instanceof DomainError) expect(outcome.reason).to.equal("TOKEN_INVALID");

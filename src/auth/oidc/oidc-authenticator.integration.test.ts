@@ -1,7 +1,9 @@
 import { createHmac } from "node:crypto";
 import { expect } from "chai";
 import { exportSPKI, importJWK } from "jose";
+import { DomainError } from "../../domain/errors.ts";
 import { createIssuerKey, type IssuerKey, type OidcIssuer, startOidcIssuer } from "../../testing/rigs/oidc-issuer.ts";
+import { CLAIM_NAMES, ODD_VALUES } from "../../testing/samples/malformed-tokens.ts";
 import { sampleIssuerPolicy } from "../../testing/samples/sample-issuer-policy.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { fetchKeys } from "./fetch-keys.ts";
@@ -117,6 +119,20 @@ describe("startOidcAuthenticator", () => {
         expect(cause, "a cause would be logged with the claims").to.equal(undefined);
       });
     }
+  });
+
+  it("refuses or understands odd values of claims that the issuer has signed, and none is a defect", async () => {
+    const outcomes = new Set<string>();
+    for (const name of CLAIM_NAMES) {
+      for (const value of ODD_VALUES) {
+        const error = await catchError(async () => call(await sign({ [name]: value })));
+        outcomes.add(error instanceof DomainError && error.code === "unauthenticated" ? error.reason : `${error}`);
+      }
+    }
+    expect([...outcomes]).to.have.members([
+      ...["undefined", "TOKEN_EXPIRED", "TOKEN_NOT_YET_VALID"],
+      ...["TOKEN_ISSUER_UNKNOWN", "TOKEN_AUDIENCE_WRONG", "TOKEN_CLAIM_REFUSED"],
+    ]);
   });
 
   it("takes times within the tolerance of the issuer", async () => {

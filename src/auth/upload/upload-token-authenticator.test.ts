@@ -5,7 +5,6 @@ import type { Caller, UploadToken } from "../../domain/caller.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { PATH_MAX_BYTES } from "../../domain/files/file-path.ts";
 import { sampleUploadToken } from "../../testing/samples/sample-records.ts";
-import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { looksLikeJwt } from "../choose-authenticator.ts";
 import { createPurposeSigner } from "../purpose-signer.ts";
 import { createUploadTokenAuthenticator, type UploadTokenPolicy } from "./upload-token-authenticator.ts";
@@ -18,8 +17,6 @@ import {
 
 const DAY_MS = 86_400_000;
 const NOW = Date.parse("2026-11-30T12:00:00Z");
-const MALFORMED = 100_000;
-const SEED = 20_261_130;
 
 describe("createUploadTokenAuthenticator", () => {
   const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
@@ -104,13 +101,6 @@ describe("createUploadTokenAuthenticator", () => {
     expect(await outcomeOf(`sluice-upload.v2.${text}.${code}`)).to.equal("TOKEN_INVALID");
   });
 
-  it(`refuses ${MALFORMED.toLocaleString("en")} malformed tokens`, async () => {
-    const tokens = createMalformed(SEED, format());
-    const outcomes = new Set<unknown>();
-    for (let judged = 0; judged < MALFORMED; judged++) outcomes.add(await outcomeOf(tokens()));
-    expect([...outcomes]).to.deep.equal(["TOKEN_INVALID"]);
-  }).timeout(120_000);
-
   it("has room for the longest principal, path and groups", async () => {
     // Characters that take the most bytes: three each, for one of UTF-16.
     const long = "\u20ac".repeat(MEMBER_MAX_CHARACTERS);
@@ -125,32 +115,3 @@ describe("createUploadTokenAuthenticator", () => {
     expect(await outcomeOf(`${token}${"A".repeat(UPLOAD_TOKEN_MAX_CHARACTERS)}`)).to.equal("TOKEN_INVALID");
   });
 });
-
-/** Malformed tokens of all kinds, made from a valid one; the same for the same seed. */
-function createMalformed(seed: number, valid: string): () => string {
-  const random = createSeededRandom(seed);
-  const upTo = (bound: number) => Math.floor(random() * bound);
-  const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
-  const noise = (length: number) => Array.from({ length }, () => characters[upTo(characters.length)]).join("");
-  const [name, version, text = "", code = ""] = valid.split(".");
-  const at = (token: string, index: number, by: string) =>
-    `${token.slice(0, index)}${by}${token.slice(index + by.length)}`;
-  const json = ["null", "[]", "{}", '{"iss":null}', '{"__proto__":1}', `{"iss":${"[".repeat(500)}`, "\u0000"];
-  const kinds: readonly (() => string)[] = [
-    () => `${name}.${noise(1 + upTo(200))}`,
-    () => valid.slice(0, "sluice-upload.".length + 1 + upTo(valid.length - "sluice-upload.".length - 1)),
-    () => `${valid}${noise(1 + upTo(20))}`,
-    () => at(valid, "sluice-upload.".length + upTo(valid.length - "sluice-upload.".length), noise(1 + upTo(3))),
-    () => `${name}.${version}.${text}.${noise(43)}`,
-    () => `${name}.${version}.${noise(1 + upTo(300))}.${code}`,
-    () => `${name}.${version}.${Buffer.from(json[upTo(json.length)] ?? "").toString("base64url")}.${code}`,
-    () => [name, version, text, code, noise(3), ""].slice(0, 1 + upTo(6)).join("."),
-    () => `${name}.${version}.${text}.${at(code, 42, noise(1))}`,
-    () => `${name}.${noise(2)}.${text}.${code}`,
-  ];
-  const next = (): string => {
-    const token = (kinds[upTo(kinds.length)] as () => string)();
-    return token === valid || /\s/.test(token) || token === name ? next() : token;
-  };
-  return next;
-}
