@@ -11,13 +11,10 @@ import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { authenticateCallers } from "../testing/rigs/authenticate-callers.ts";
 import { callRest, type RestAnswer } from "../testing/rigs/rest-client.ts";
 import { PART_BYTES, type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { until } from "../testing/rigs/until.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 
-/** A withdrawal ends an open stream within this, in milliseconds. */
-const WITHDRAWAL_MAX_MS = 10_000;
-
-describe("Grants over gRPC and REST", function () {
-  this.timeout(60_000);
+describe("Grants over gRPC and REST", () => {
   let service: RunningService;
   let transport: ReturnType<typeof createGrpcTransport>;
 
@@ -309,7 +306,6 @@ describe("Grants over gRPC and REST", function () {
         yield { message: { case: "chunk" as const, value: { offset: BigInt(part.length), data: Buffer.from("x") } } };
         await new Promise((resolve) => ended.signal.addEventListener("abort", resolve));
       };
-      const startedAt = performance.now();
       const told = await toldBy(async () => {
         for await (const { message } of uploads().writeUpload(requests(), as("wren")))
           if (message.case === "progress" && message.value.durableBytes > 0n) await setGrants(without("wren"));
@@ -317,7 +313,6 @@ describe("Grants over gRPC and REST", function () {
       ended.abort();
       expect(told).to.include({ reason: "NAMESPACE_NOT_FOUND" });
       expect(told.details).to.include({ durable_offset: String(part.length) });
-      expect(performance.now() - startedAt).to.be.below(WITHDRAWAL_MAX_MS);
     });
 
     it("ends an open watch and an open download", async () => {
@@ -326,12 +321,10 @@ describe("Grants over gRPC and REST", function () {
         as("wren"),
       );
       const watched = { namespace: "default", uploadId: upload?.uploadId ?? "" };
-      const startedAt = performance.now();
       const told = await toldBy(async () => {
         for await (const _ of uploads().watchUpload(watched, as("alice"))) await setGrants(without("alice"));
       });
       expect(told).to.include({ reason: "NAMESPACE_NOT_FOUND" });
-      expect(performance.now() - startedAt).to.be.below(WITHDRAWAL_MAX_MS);
       await setGrants(STANDING);
       await rest("owner", "default/files/own/large", { method: "PUT", body: Buffer.alloc(16 * 2 ** 20) });
       const read = await toldBy(async () => {
@@ -341,7 +334,7 @@ describe("Grants over gRPC and REST", function () {
       expect(read).to.include({ reason: "NAMESPACE_NOT_FOUND" });
     });
 
-    it("holds in another process within two seconds", async () => {
+    it("holds in another process", async () => {
       const replica = await service.startReplica();
       const isRefused = async () => {
         const answer = await callRest(`${replica.url}/v1/namespaces/default/files/own/a`, { token: "alice" });
@@ -349,8 +342,7 @@ describe("Grants over gRPC and REST", function () {
       };
       expect(await isRefused()).to.equal(false);
       await setGrants(without("alice"));
-      for (const endsAt = performance.now() + WITHDRAWAL_MAX_MS; !(await isRefused()); )
-        expect(performance.now()).to.be.below(endsAt);
+      await until("the replica refuses her", isRefused);
     });
   });
 });

@@ -16,8 +16,8 @@ import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { atBorder } from "./errors.ts";
 import { createDatabasePool, createDatabasePools } from "./pool.ts";
 
-/** Well above what a refused connection takes, well below what a caller would wait. */
-const BOUND_MS = 5_000;
+/** A statement that ends by no clock of its own: a call that is not cut waits for it longer than mocha waits for a test. */
+const ENDLESS = sql.unsafe`SELECT pg_sleep(3600)`;
 
 describe("a database that is gone", () => {
   it("is told at once when nothing listens", async () => {
@@ -61,9 +61,8 @@ describe("a database that is gone", () => {
       const uploads = createUploadRepositories(pools.commands);
       const files = createFileRepository(pools);
       const upload = await createOpen({ uploads });
-      const sleeping = pools.commands.query(sql.unsafe`SELECT pg_sleep(30)`).catch((error: unknown) => error);
+      const sleeping = pools.commands.query(ENDLESS).catch((error: unknown) => error);
       await server.stop();
-      const startTime = performance.now();
       expect(await sleeping).to.be.instanceOf(Error);
       const created = uploads.catalogue.create({ ...newUpload(), uploadId: nextUuid() }, nextIdentity());
       expect(await expectRefusal(created, "DATABASE_UNAVAILABLE")).to.have.property("retryAfterMs", 1000);
@@ -75,7 +74,6 @@ describe("a database that is gone", () => {
       );
       await expectRefusal(files.get("default", upload.path), "DATABASE_UNAVAILABLE");
       await expectRefusal(ensureNamespace(pools.commands), "DATABASE_UNAVAILABLE");
-      expect(performance.now() - startTime).to.be.below(BOUND_MS);
       server = await start(server.port);
       const found = await uploads.catalogue.get("default", upload.uploadId);
       expect(found.upload).to.deep.equal(upload);
@@ -107,19 +105,18 @@ describe("createDatabasePool", () => {
 
   it("cancels a statement that lasts too long", async () => {
     const pool = await createDatabasePool("test", { url: database.adminUrl, limits: { statementTimeoutMs: 50 } });
-    const error = await pool.query(sql.unsafe`SELECT pg_sleep(30)`).catch((refusal: unknown) => refusal);
+    const error = await pool.query(ENDLESS).catch((refusal: unknown) => refusal);
     expect(error).to.have.property("name", "Error");
     expect(error).to.have.property("message").that.includes("statement_timeout");
     await pool.end();
   });
 
   it("cuts the statement of a call that is given up, and begins none for it", async () => {
-    const limits = { connectionsMax: 1, statementTimeoutMs: 60_000 };
+    const limits = { connectionsMax: 1, statementTimeoutMs: 3_600_000 };
     const pool = await createDatabasePool("test", { url: database.url, limits });
-    const startTime = performance.now();
     const calls = atBorder(
       {
-        sleep: () => pool.query(sql.unsafe`SELECT pg_sleep(30)`),
+        sleep: () => pool.query(ENDLESS),
         queued: () => pool.query(sql.unsafe`CREATE TABLE made_for_nobody ()`),
       },
       { deadlineMs: 200 },
@@ -129,7 +126,6 @@ describe("createDatabasePool", () => {
       z.object({ found: z.string().nullable() }),
     )`SELECT to_regclass('made_for_nobody')::text AS found`;
     expect(await pool.oneFirst(exists), "by the connection that is free again").to.equal(null);
-    expect(performance.now() - startTime).to.be.below(BOUND_MS);
     await pool.end();
   });
 
