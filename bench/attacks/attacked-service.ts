@@ -1,8 +1,8 @@
 // The service under attack: one worker, in a process of the benchmark's own, because it knows one token for each caller.
 import { pino } from "pino";
-import { startApp } from "../../src/app.ts";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { createDevAuthenticator } from "../../src/auth/dev-authenticator.ts";
+import { startApp } from "../../src/composition/app.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import type { Caller } from "../../src/domain/caller.ts";
 

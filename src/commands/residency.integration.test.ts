@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { type App, startApp } from "../app.ts";
+import { type App, startApp } from "../composition/app.ts";
 import { enteredByTest } from "../testing/rigs/journal-guard.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
 import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/running-service.ts";

@@ -19,7 +19,9 @@ const toPath = (relative: string) => fileURLToPath(new URL(relative, import.meta
 const OWN_PLACE: CompileCachePlace = {
   directory: toPath("../../node_modules/.cache/sluice"),
   sources: [toPath("../"), toPath("../../gen")],
-  modules: ["./cluster-main.ts", "./serve.ts", "../app.ts"].map((file) => new URL(file, import.meta.url).href),
+  modules: ["./cluster-main.ts", "./serve.ts", "../composition/app.ts"].map(
+    (file) => new URL(file, import.meta.url).href,
+  ),
 };
 const FILL_TIMEOUT_MS = 30_000;
 

@@ -60,7 +60,7 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
   try {
     const stopRequested = onceStopped(leader);
     // The service is loaded late, so that a wrong configuration is reported sooner.
-    const { startApp } = await import("../app.ts");
+    const { startApp } = await import("../composition/app.ts");
     const { startTelemetry } = await import("../telemetry/start-telemetry.ts");
     const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);

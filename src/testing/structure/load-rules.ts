@@ -11,7 +11,7 @@ export interface LoadRule {
 /** The reason: memory that every process would spend for something that few calls need. */
 export const LOAD_RULES: readonly LoadRule[] = [
   {
-    entry: "src/app.ts",
+    entry: "src/composition/app.ts",
     without: [
       "src/aws/",
       "src/cli/",
@@ -27,7 +27,7 @@ export const LOAD_RULES: readonly LoadRule[] = [
   },
   {
     entry: "src/cli/main.ts",
-    without: ["src/app.ts", "src/aws/", "src/client/client.ts", "src/postgres/", "src/s3/", "slonik", "pg"],
+    without: ["src/composition/app.ts", "src/aws/", "src/client/client.ts", "src/postgres/", "src/s3/", "slonik", "pg"],
     why: "a command loads what it does, and no other's",
   },
   {
@@ -38,7 +38,7 @@ export const LOAD_RULES: readonly LoadRule[] = [
   {
     entry: "src/processes/cluster-main.ts",
     without: [
-      "src/app.ts",
+      "src/composition/app.ts",
       "src/processes/serve.ts",
       "src/cli/",
       "src/config/config.ts",

@@ -28,7 +28,7 @@ import {
   findUntestedBlocks,
 } from "./page-rules.ts";
 import { codesIn, PAGES, pageOf, rowsOf, sectionOf, testedBlock } from "./pages.ts";
-import { ROOMS } from "./room-rules.ts";
+import { ROOMS } from "./rooms.ts";
 import { readSourceFiles } from "./source-file.ts";
 
 const root = new URL("../../../", import.meta.url);

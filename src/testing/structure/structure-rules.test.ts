@@ -21,7 +21,7 @@ describe("the rules of the structure", () => {
       expect(breachesOf("src/domain/file.ts", 'import { open } from "node:fs/promises";')).to.have.lengthOf(1);
       const [breach] = breachesOf("src/domain/file.ts", '\nimport type { Pool } from "../postgres/pool.ts";');
       expect(breach).to.equal(
-        "src/domain/file.ts:2 imports src/postgres/pool.ts, and domain must not know postgres; pass it in from app.ts",
+        "src/domain/file.ts:2 imports src/postgres/pool.ts, and domain must not know postgres; pass it in from composition/",
       );
     });
 
@@ -48,7 +48,7 @@ describe("the rules of the structure", () => {
     it("know entry points of a package, and packages whose names begin alike", () => {
       expect(breachesOf("src/client/a.ts", 'import { a } from "@bufbuild/protobuf/wkt";')).to.deep.equal([]);
       expect(breachesOf("src/client/a.ts", 'import { a } from "@bufbuild/protobuf-test";')).to.have.lengthOf(1);
-      expect(breachesOf("src/app.ts", 'import { a } from "node:os";')).to.deep.equal([]);
+      expect(breachesOf("src/composition/app.ts", 'import { a } from "node:os";')).to.deep.equal([]);
     });
 
     it("keep generated code to the faces of the API", () => {
@@ -69,6 +69,8 @@ describe("the rules of the structure", () => {
 
     it("are those of the list, and nothing lies outside", () => {
       expect(breachesOf("src/managers/a.ts", "")[0]).to.contain('no room "managers"');
+      expect(breachesOf("src/main.ts", "")).to.deep.equal([]);
+      expect(breachesOf("src/app.ts", "")[0]).to.contain('no room "app.ts"; move it to the room it belongs to');
       expect(breachesOf("src/commands/a.ts", 'import { b } from "../../bench/b.ts";')).to.have.lengthOf(1);
       expect(breachesOf("src/commands/a.ts", 'import { b } from "./b.ts";')).to.deep.equal([]);
       expect(breachesOf("src/client/a.ts", 'import { b } from "../domain/crc32.ts";')).to.deep.equal([]);
@@ -78,11 +80,20 @@ describe("the rules of the structure", () => {
       expect(breachesOf("src/rpc/services/a.ts", 'import { b } from "../calls/b.ts";')).to.deep.equal([]);
       const [breach] = breachesOf("src/rpc/calls/a.ts", 'import { b } from "../services/b.ts";');
       expect(breach).to.equal(
-        "src/rpc/calls/a.ts:1 imports src/rpc/services/b.ts, and rpc/calls must not know rpc/services; move what it needs, or name the arrow in room-rules.ts",
+        "src/rpc/calls/a.ts:1 imports src/rpc/services/b.ts, and rpc/calls must not know rpc/services; move what it needs, or name the arrow in rooms.ts",
       );
       expect(breachesOf("src/rpc/a.ts", 'import { b } from "./calls/b.ts";')).to.deep.equal([]);
       expect(breachesOf("src/rpc/calls/a.ts", 'import { b } from "../b.ts";')[0]).to.contain("the hall of rpc");
       expect(breachesOf("src/rpc/helpers/a.ts", "")[0]).to.contain('rpc has no inner room "helpers"');
+    });
+
+    it("keep the inner rooms of inner rooms in order", () => {
+      expect(breachesOf("src/testing/fakes/uploads/a.ts", 'import { b } from "../b.ts";')).to.deep.equal([]);
+      expect(breachesOf("src/testing/fakes/b.ts", 'import { a } from "./uploads/a.ts";')).to.deep.equal([]);
+      expect(breachesOf("src/testing/rigs/a.ts", 'import { b } from "../fakes/uploads/b.ts";')).to.deep.equal([]);
+      const [breach] = breachesOf("src/testing/fakes/uploads/a.ts", 'import { b } from "../../rigs/b.ts";');
+      expect(breach).to.contain("testing/fakes must not know testing/rigs");
+      expect(breachesOf("src/testing/fakes/files/a.ts", "")[0]).to.contain('testing/fakes has no inner room "files"');
     });
   });
 
@@ -100,13 +111,19 @@ describe("the rules of the structure", () => {
 
   describe("loads", () => {
     const files = [
-      parseSourceFile("src/app.ts", 'import { a } from "./rpc/a.ts"; const b = () => import("./aws/b.ts");'),
+      parseSourceFile(
+        "src/composition/app.ts",
+        'import { a } from "../rpc/a.ts"; const b = () => import("../aws/b.ts");',
+      ),
       parseSourceFile("src/rpc/a.ts", 'import type { B } from "../aws/b.ts"; import { c } from "./c.ts";'),
-      parseSourceFile("src/rpc/c.ts", 'import { a } from "../app.ts"; import "yaml-like"; import "yaml/cst";'),
+      parseSourceFile(
+        "src/rpc/c.ts",
+        'import { a } from "../composition/app.ts"; import "yaml-like"; import "yaml/cst";',
+      ),
       parseSourceFile("src/aws/b.ts", 'import "commander";'),
     ];
     const breachesOf = (...without: string[]) =>
-      findLoadBreaches(files, { entry: "src/app.ts", without, why: "it is large" });
+      findLoadBreaches(files, { entry: "src/composition/app.ts", without, why: "it is large" });
 
     it("are free to name what they load late, and types", () => {
       expect(breachesOf("src/aws/", "commander")).to.deep.equal([]);
@@ -114,16 +131,16 @@ describe("the rules of the structure", () => {
 
     it("say by which way something is loaded at once", () => {
       expect(breachesOf("src/rpc/c.ts", "src/aws/")).to.deep.equal([
-        "src/app.ts -> src/rpc/a.ts -> src/rpc/c.ts: is loaded at once; load it late with import(): it is large",
+        "src/composition/app.ts -> src/rpc/a.ts -> src/rpc/c.ts: is loaded at once; load it late with import(): it is large",
       ]);
       expect(breachesOf("yaml").map((sentence) => sentence.split(":")[0])).to.deep.equal([
-        "src/app.ts -> src/rpc/a.ts -> src/rpc/c.ts -> yaml/cst",
+        "src/composition/app.ts -> src/rpc/a.ts -> src/rpc/c.ts -> yaml/cst",
       ]);
     });
 
     it("say that their entry is gone", () => {
-      const [breach] = findLoadBreaches([], { entry: "src/app.ts", without: [], why: "" });
-      expect(breach).to.equal("src/app.ts does not exist; mend the rule in load-rules.ts");
+      const [breach] = findLoadBreaches([], { entry: "src/composition/app.ts", without: [], why: "" });
+      expect(breach).to.equal("src/composition/app.ts does not exist; mend the rule in load-rules.ts");
     });
   });
 

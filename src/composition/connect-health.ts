@@ -1,17 +1,17 @@
 import type { Logger } from "pino";
-import { DomainError } from "./domain/errors.ts";
-import { SteadyHealth } from "./domain/limits/steady-health.ts";
-import type { Namespaces } from "./domain/namespaces/namespace.ts";
-import type { ObjectStore } from "./domain/object-store.ts";
-import type { BucketRegions } from "./domain/residency.ts";
-import { createBucketCheck } from "./jobs/check-buckets.ts";
-import { createResidencyWatch } from "./jobs/watch-residency.ts";
-import type { DatabasePools } from "./postgres/pool/pool.ts";
-import type { Readiness } from "./rpc/services/readiness.ts";
-import type { StorageWatcher } from "./s3/access.ts";
-import { toS3Answer } from "./s3/errors.ts";
-import type { StorageClock } from "./s3/storage-clock.ts";
-import { observeMetric } from "./telemetry/metrics.ts";
+import { DomainError } from "../domain/errors.ts";
+import { SteadyHealth } from "../domain/limits/steady-health.ts";
+import type { Namespaces } from "../domain/namespaces/namespace.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import type { BucketRegions } from "../domain/residency.ts";
+import { createBucketCheck } from "../jobs/check-buckets.ts";
+import { createResidencyWatch } from "../jobs/watch-residency.ts";
+import type { DatabasePools } from "../postgres/pool/pool.ts";
+import type { Readiness } from "../rpc/services/readiness.ts";
+import type { StorageWatcher } from "../s3/access.ts";
+import { toS3Answer } from "../s3/errors.ts";
+import type { StorageClock } from "../s3/storage-clock.ts";
+import { observeMetric } from "../telemetry/metrics.ts";
 
 /**
  * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of

@@ -1,18 +1,18 @@
-import type { ErasureAccess } from "./commands/privacy/run-erasure.ts";
+import type { ErasureAccess } from "../commands/privacy/run-erasure.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import type { LinkRepository } from "../domain/links/link-repository.ts";
+import { createFileRepository } from "../postgres/files/file-repository.ts";
+import { createJobLeases } from "../postgres/job-leases.ts";
+import type { createCommitMarks } from "../postgres/journal/commit-marks.ts";
+import { createJournal } from "../postgres/journal/journal.ts";
+import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
+import { createPathsById } from "../postgres/paths-by-id.ts";
+import type { DatabasePools } from "../postgres/pool/pool.ts";
+import { createErasureRepository } from "../postgres/privacy/erasures.ts";
+import { createSubjectData } from "../postgres/privacy/subject-data.ts";
+import { forgetRequests } from "../postgres/rows/request-rows.ts";
+import { createLagReader } from "../postgres/service-lags.ts";
 import type { AuditLog } from "./connect-audit-log.ts";
-import type { FileRepository } from "./domain/files/file-repository.ts";
-import type { LinkRepository } from "./domain/links/link-repository.ts";
-import { createFileRepository } from "./postgres/files/file-repository.ts";
-import { createJobLeases } from "./postgres/job-leases.ts";
-import type { createCommitMarks } from "./postgres/journal/commit-marks.ts";
-import { createJournal } from "./postgres/journal/journal.ts";
-import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
-import { createPathsById } from "./postgres/paths-by-id.ts";
-import type { DatabasePools } from "./postgres/pool/pool.ts";
-import { createErasureRepository } from "./postgres/privacy/erasures.ts";
-import { createSubjectData } from "./postgres/privacy/subject-data.ts";
-import { forgetRequests } from "./postgres/rows/request-rows.ts";
-import { createLagReader } from "./postgres/service-lags.ts";
 
 /** Files as queries see them, and as commands do. */
 export function createFiles(pools: DatabasePools): { files: FileRepository; primaryFiles: FileRepository } {

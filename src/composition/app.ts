@@ -1,36 +1,57 @@
+/*
+ * The composition root. This room alone knows every other room of the server, and makes one thing of another by plain function calls.
+ *
+ * What is made, in the order in which it starts:
+ *
+ *     startApp                  app.ts
+ *      ├ authentication, budget of memory, readiness     made from the configuration alone
+ *      ├ the port                                        open at once; every call is refused as "unavailable" until the database answers
+ *      ├ connectService         connect-service.ts       waits for the database however long that takes
+ *      │  ├ connectDatabase     connect-database.ts      the schema is known; pools, all namespaces and grants
+ *      │  ├ storage             connect-health.ts        access to all buckets, and the checks of the database and the buckets
+ *      │  ├ repositories        connect-repositories.ts  files, what is kept about people, the journal as it is read
+ *      │  ├ operations          connect-operations.ts    work that goes on after its call
+ *      │  ├ the audit log       connect-audit-log.ts     where one is published
+ *      │  ├ deliveries          connect-deliveries.ts    subscriptions and the ways to their receivers
+ *      │  └ jobs                                         last, because they work with all of the above
+ *      └ bindFunctions          bind-functions.ts        commands and queries, each with what it works with, behind the port
+ *
+ * It stops in the order in which callers lose it: readiness, streams and watches, calls, authentication, jobs, connections. `stop` below
+ * and `close` of the connected service say why.
+ */
 import type { Logger } from "pino";
-import { addOrigin } from "./auth/add-origin.ts";
-import type { Authenticator } from "./auth/authenticator.ts";
-import { createPurposeSigner } from "./auth/purpose-signer.ts";
-import { recordFailures } from "./auth/record-failures.ts";
-import { type Authentication, startAuthentication } from "./auth/start-authentication.ts";
-import { formatUploadToken, UPLOAD_TOKEN_PURPOSE } from "./auth/upload/upload-token-form.ts";
-import type { Generate } from "./aws/generate-on-thread.ts";
+import { addOrigin } from "../auth/add-origin.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { createPurposeSigner } from "../auth/purpose-signer.ts";
+import { recordFailures } from "../auth/record-failures.ts";
+import { type Authentication, startAuthentication } from "../auth/start-authentication.ts";
+import { formatUploadToken, UPLOAD_TOKEN_PURPOSE } from "../auth/upload/upload-token-form.ts";
+import type { Generate } from "../aws/generate-on-thread.ts";
+import type { Config } from "../config/config.ts";
+import { readTlsFiles, type TlsFiles } from "../config/tls-files.ts";
+import type { UploadToken } from "../domain/caller.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { RecordEntry } from "../domain/journal/new-entry.ts";
+import { MessageBudget } from "../domain/limits/message-budget.ts";
+import { RequestBuckets, type RequestLender } from "../domain/limits/request-lender.ts";
+import type { Siblings } from "../domain/siblings.ts";
+import { serveGrpcWriteUpload } from "../ingest/grpc-write-upload.ts";
+import { CertificateWatch } from "../jobs/watch-certificates.ts";
+import { createLinkRoute } from "../rest/link-route.ts";
+import { createRestFace } from "../rest/rest-listener.ts";
+import { type Listener, type ListenOptions, listen } from "../rpc/listener/listener.ts";
+import type { NodeRequestListener } from "../rpc/listener/node-messages.ts";
+import { type CallObserver, observeCalls } from "../rpc/listener/observe-calls.ts";
+import { type ApiOptions, createApiListener } from "../rpc/router.ts";
+import { Readiness } from "../rpc/services/readiness.ts";
+import { createCallLog } from "../telemetry/call-log.ts";
+import { observeMetric } from "../telemetry/metrics.ts";
+import { NO_TELEMETRY, type Telemetry } from "../telemetry/start-telemetry.ts";
+import { MemoryBudget } from "../transfer/memory-budget.ts";
+import type { UploadSessions } from "../transfer/upload-sessions.ts";
+import { OwnSlots, type SlotPool } from "../transfer/upload-slots.ts";
 import { type BindOptions, bindFunctions } from "./bind-functions.ts";
-import type { Config } from "./config/config.ts";
-import { readTlsFiles, type TlsFiles } from "./config/tls-files.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
-import type { UploadToken } from "./domain/caller.ts";
-import { DomainError } from "./domain/errors.ts";
-import type { RecordEntry } from "./domain/journal/new-entry.ts";
-import { MessageBudget } from "./domain/limits/message-budget.ts";
-import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
-import type { Siblings } from "./domain/siblings.ts";
-import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
-import { CertificateWatch } from "./jobs/watch-certificates.ts";
-import { createLinkRoute } from "./rest/link-route.ts";
-import { createRestFace } from "./rest/rest-listener.ts";
-import { type Listener, type ListenOptions, listen } from "./rpc/listener/listener.ts";
-import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
-import { type CallObserver, observeCalls } from "./rpc/listener/observe-calls.ts";
-import { type ApiOptions, createApiListener } from "./rpc/router.ts";
-import { Readiness } from "./rpc/services/readiness.ts";
-import { createCallLog } from "./telemetry/call-log.ts";
-import { observeMetric } from "./telemetry/metrics.ts";
-import { NO_TELEMETRY, type Telemetry } from "./telemetry/start-telemetry.ts";
-import { MemoryBudget } from "./transfer/memory-budget.ts";
-import type { UploadSessions } from "./transfer/upload-sessions.ts";
-import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
 
 /** A running service. */
 export interface App {
@@ -255,7 +276,7 @@ function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {
 function createLateGenerator(): ApiOptions["configurations"]["generateConfiguration"] {
   let loaded: Promise<Generate> | undefined;
   return async (request, { caller, signal }) => {
-    loaded ??= import("./aws/generate-on-thread.ts").then(({ createGenerator, GENERATION_LIMITS }) =>
+    loaded ??= import("../aws/generate-on-thread.ts").then(({ createGenerator, GENERATION_LIMITS }) =>
       createGenerator(GENERATION_LIMITS),
     );
     return (await loaded)(request, { caller: caller.principal, signal });

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import { NAMESPACE_FIELDS } from "./commands/namespaces/update-namespace.ts";
-import type { Config } from "./config/config.ts";
-import { DomainError } from "./domain/errors.ts";
-import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
-import type { Namespace } from "./domain/namespaces/namespace.ts";
-import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
-import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
-import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
-import { findServerLacks } from "./postgres/pool/server-lacks.ts";
-import { validateMigrations } from "./postgres/schema/migrate.ts";
-import { NamespaceDirectory } from "./queries/namespace-directory.ts";
-import type { Readiness } from "./rpc/services/readiness.ts";
+import { NAMESPACE_FIELDS } from "../commands/namespaces/update-namespace.ts";
+import type { Config } from "../config/config.ts";
+import { DomainError } from "../domain/errors.ts";
+import { toBackoffDelayMs } from "../domain/limits/backoff.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
+import type { NamespaceRecord, NamespaceRepository } from "../domain/namespaces/namespace-repository.ts";
+import { createNamespaceRepository } from "../postgres/namespace-repository.ts";
+import { createDatabasePools, type DatabasePools } from "../postgres/pool/pool.ts";
+import { findServerLacks } from "../postgres/pool/server-lacks.ts";
+import { validateMigrations } from "../postgres/schema/migrate.ts";
+import { NamespaceDirectory } from "../queries/namespace-directory.ts";
+import type { Readiness } from "../rpc/services/readiness.ts";
 
 /** A database that has answered, with a schema that this version knows. */
 export interface ConnectedDatabase {

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import { pino } from "pino";
+import { migrate } from "../postgres/schema/migrate.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
+import { type RunningService, startService, untilReady } from "../testing/rigs/running-service.ts";
+import { until } from "../testing/rigs/until.ts";
+import { withUntoldRole } from "../testing/rigs/untold-role.ts";
 import { startApp } from "./app.ts";
-import { migrate } from "./postgres/schema/migrate.ts";
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./testing/rigs/postgres.ts";
-import { type RunningService, startService, untilReady } from "./testing/rigs/running-service.ts";
-import { until } from "./testing/rigs/until.ts";
-import { withUntoldRole } from "./testing/rigs/untold-role.ts";
 
 describe("A service that starts", () => {
   let database: TestDatabase | undefined;

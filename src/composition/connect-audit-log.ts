@@ -1,14 +1,14 @@
-import type { Config } from "./config/config.ts";
-import type { LogLeaves } from "./domain/log/log-leaves.ts";
-import type { LogStore } from "./domain/log/log-store.ts";
-import type { NoteSigner } from "./domain/log/signed-note.ts";
-import type { AuditLogJobs } from "./jobs/publish-audit-log.ts";
-import { LogPublisher } from "./journal/log/log-publisher.ts";
-import { createLogLeaves } from "./postgres/journal/log-leaves.ts";
-import type { DatabasePools } from "./postgres/pool/pool.ts";
-import type { Readiness } from "./rpc/services/readiness.ts";
-import type { OwnS3Access } from "./s3/create-access.ts";
-import { createLogStore } from "./s3/log-store.ts";
+import type { Config } from "../config/config.ts";
+import type { LogLeaves } from "../domain/log/log-leaves.ts";
+import type { LogStore } from "../domain/log/log-store.ts";
+import type { NoteSigner } from "../domain/log/signed-note.ts";
+import type { AuditLogJobs } from "../jobs/publish-audit-log.ts";
+import { LogPublisher } from "../journal/log/log-publisher.ts";
+import { createLogLeaves } from "../postgres/journal/log-leaves.ts";
+import type { DatabasePools } from "../postgres/pool/pool.ts";
+import type { Readiness } from "../rpc/services/readiness.ts";
+import type { OwnS3Access } from "../s3/create-access.ts";
+import { createLogStore } from "../s3/log-store.ts";
 
 /** The audit log, where one is published. */
 export interface AuditLog {
