@@ -1,4 +1,4 @@
-import { formatBytes } from "../../src/cli/human-units.ts";
+import { formatBytes } from "../../src/cli/terminal/human-units.ts";
 import { markdownTable } from "../markdown-table.ts";
 import { REPLICA } from "./aws-offers.ts";
 import type { MeasuredCosts } from "./measured-costs.ts";

@@ -1,5 +1,5 @@
-import { handleOutputErrors } from "./output-errors.ts";
 import { runCli } from "./program.ts";
+import { handleOutputErrors } from "./terminal/output-errors.ts";
 
 /* The process entry of `sluice`: it runs the commands, and ends with their exit code or with a signal. */
 
@@ -25,11 +25,11 @@ process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
 const { stdout, stderr, stdin, env } = process;
 const terminal = { stdout, stderr, stdin, env, signal: interruption.signal };
 process.exitCode = await runCli(process.argv.slice(2), terminal, {
-  serve: async (own) => (await import("./server-commands.ts")).serve(own),
-  migrate: async (own, options) => (await import("./server-commands.ts")).migrate(own, options),
-  config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
-  reconcile: async (own, options) => (await import("./reconcile-actions.ts")).runReconcile(own, options),
-  doctor: async (own, options) => (await import("./doctor.ts")).runDoctor(own, options),
+  serve: async (own) => (await import("./operating/server-commands.ts")).serve(own),
+  migrate: async (own, options) => (await import("./operating/server-commands.ts")).migrate(own, options),
+  config: async () => (await import("./configuration/config-actions.ts")).CONFIG_COMMANDS,
+  reconcile: async (own, options) => (await import("./operating/reconcile-actions.ts")).runReconcile(own, options),
+  doctor: async (own, options) => (await import("./doctor/doctor.ts")).runDoctor(own, options),
 });
 stdin.destroy();
 // The process ends by the signal itself: it tells a shell's loop that the user wants to stop, which no exit code does.

@@ -113,7 +113,7 @@ describe("sluice", () => {
     const commands: ServerCommands = {
       serve: async () => void ran.push("serve"),
       migrate: async () => void ran.push("migrate"),
-      config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
+      config: async () => (await import("./configuration/config-actions.ts")).CONFIG_COMMANDS,
       reconcile: async (_terminal, { repair, olderThanDays }) => ran.push(`reconcile ${repair} ${olderThanDays}`) > 2,
       doctor: async (_terminal, { json }) => ran.push(`doctor ${json}`) > 1,
     };

@@ -1,27 +1,27 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
-import { addAudit } from "./audit-command.ts";
-import { addConfig, type ConfigCommands } from "./config-command.ts";
-import { addEvents } from "./events-command.ts";
-import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
-import { addJobs } from "./jobs-command.ts";
-import { addLink } from "./link-command.ts";
-import { addLogin } from "./login-command.ts";
-import { addNamespaces } from "./namespace-command.ts";
-import { addPrivacy } from "./privacy-command.ts";
-import type { ReconcileCommandOptions } from "./reconcile-actions.ts";
-import { addSubscriptions } from "./subscriptions-command.ts";
-import { printJson, printNote, type Terminal } from "./terminal.ts";
-import { addUploadToken } from "./upload-token-command.ts";
+import { addAudit } from "./audit/audit-command.ts";
+import { addConfig, type ConfigCommands } from "./configuration/config-command.ts";
+import { addEvents } from "./events/events-command.ts";
+import { addSubscriptions } from "./events/subscriptions-command.ts";
+import { addLink } from "./files/link-command.ts";
+import { addUploadToken } from "./files/upload-token-command.ts";
+import { addLogin } from "./login/login-command.ts";
+import { addNamespaces } from "./namespaces/namespace-command.ts";
+import { addJobs } from "./operating/jobs-command.ts";
+import type { ReconcileCommandOptions } from "./operating/reconcile-actions.ts";
+import { addPrivacy } from "./privacy/privacy-command.ts";
+import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./terminal/exit-code.ts";
+import { printJson, printNote, type Terminal } from "./terminal/terminal.ts";
 
 // Commands that call the service load this: a process that serves does not need the memory of the client.
-const loadUpload = () => import("./upload-command.ts");
-const loadDownload = () => import("./download-command.ts");
-const loadFiles = () => import("./file-commands.ts");
-const loadLifecycle = () => import("./lifecycle-commands.ts");
-const loadRemoteDoctor = () => import("./remote-doctor.ts");
-const loadWatch = () => import("./watch-command.ts");
+const loadUpload = () => import("./files/upload-command.ts");
+const loadDownload = () => import("./files/download-command.ts");
+const loadFiles = () => import("./files/file-commands.ts");
+const loadLifecycle = () => import("./files/lifecycle-commands.ts");
+const loadRemoteDoctor = () => import("./doctor/remote-doctor.ts");
+const loadWatch = () => import("./files/watch-command.ts");
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
 

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { toExitCode } from "../cli/exit-code.ts";
+import { toExitCode } from "../cli/terminal/exit-code.ts";
 import type { NamespaceLimits } from "../client/namespace-calls.ts";
 import { SluiceError } from "../client/sluice-error.ts";
 import type { RawWriteCall } from "../testing/rigs/raw-write-call.ts";

@@ -334,6 +334,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...["node:readline", "node:timers", "node:tls", "node:url", "node:util", "node:v8", "node:zlib", "yaml"],
     ],
     gen: "types",
+    inner: {
+      terminal: [],
+      login: ["terminal"],
+      files: ["login", "terminal"],
+      events: ["login", "terminal"],
+      namespaces: ["login", "terminal"],
+      operating: ["login", "terminal"],
+      audit: ["login", "operating", "terminal"],
+      privacy: ["audit", "files", "login", "terminal"],
+      configuration: ["terminal"],
+      doctor: ["login", "terminal"],
+    },
   },
   devstack: {
     imports: EVERY_ROOM,
