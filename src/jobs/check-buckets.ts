@@ -25,12 +25,18 @@ export interface BucketsChecked {
  */
 export function createBucketCheck(
   objects: Pick<ObjectStore, "checkBucket">,
-  { namespaces, now }: { namespaces: () => Iterable<Pick<Namespace, "name" | "bucket">>; now?: () => number },
+  options: {
+    namespaces: () => Iterable<Pick<Namespace, "name" | "bucket">>;
+    now?: () => number;
+    /** For tests. */
+    answerMaxMs?: number;
+  },
 ): () => Promise<BucketsChecked> {
+  const { namespaces, now, answerMaxMs = ANSWER_MAX_MS } = options;
   /** What is believed of each bucket; the one that was asked longest ago comes first. */
   const known = new Map<string, { health: SteadyHealth; problem: string | undefined }>();
   const ask = async (bucket: string) => {
-    const found = await findProblem(objects, bucket);
+    const found = await findProblem(objects, bucket, answerMaxMs);
     const health = known.get(bucket)?.health ?? new SteadyHealth({ now });
     known.delete(bucket);
     known.set(bucket, { health, problem: health.judge(found) });
@@ -50,8 +56,12 @@ export function createBucketCheck(
   };
 }
 
-async function findProblem(objects: Pick<ObjectStore, "checkBucket">, bucket: string): Promise<string | undefined> {
-  const signal = AbortSignal.timeout(ANSWER_MAX_MS);
+async function findProblem(
+  objects: Pick<ObjectStore, "checkBucket">,
+  bucket: string,
+  answerMaxMs: number,
+): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(answerMaxMs);
   try {
     await objects.checkBucket(bucket, { signal });
     return undefined;

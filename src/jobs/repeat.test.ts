@@ -1,25 +1,28 @@
 import { expect } from "chai";
-import { ManualClock } from "../testing/fakes/manual-clock.ts";
-import { until } from "../testing/rigs/until.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { repeat } from "./repeat.ts";
 
 describe("repeat", () => {
+  const { pass } = useManualClock();
+
   it("runs again and again, spread around its interval, until stopped", async () => {
-    for (const random of [() => 0, () => 0.999]) {
+    for (const [random, everyMs] of [
+      [0, 80],
+      [0.5, 100],
+      [1, 120],
+    ] as const) {
       let runs = 0;
-      const startedAt = performance.now();
-      const job = repeat(
-        async () => {
-          runs++;
-        },
-        { everyMs: 20, random },
-      );
-      await until("three runs", () => runs >= 3);
-      expect(performance.now() - startedAt).to.be.greaterThan(3 * 20 * 0.8 - 5);
+      const count = async () => void runs++;
+      const job = repeat(count, { everyMs: 100, random: () => random });
+      for (let expected = 0; expected < 3; expected++) {
+        await pass(everyMs - 1);
+        expect(runs).to.equal(expected);
+        await pass(1);
+        expect(runs).to.equal(expected + 1);
+      }
       await job.stop();
-      const stoppedAt = runs;
-      await new Promise((resolve) => setTimeout(resolve, 40));
-      expect(runs).to.equal(stoppedAt);
+      await pass(1000);
+      expect(runs).to.equal(3);
     }
   });
 
@@ -35,13 +38,13 @@ describe("repeat", () => {
       },
       { everyMs: 1, random: () => 0.5 },
     );
-    await until("a run", () => running === 1);
+    await pass(1);
     let isStopped = false;
     const stopping = job.stop().then(() => {
       isStopped = true;
     });
-    await new Promise((tick) => setTimeout(tick, 10));
-    expect(isStopped).to.equal(false);
+    await pass(10);
+    expect({ isStopped, running }).to.deep.equal({ isStopped: false, running: 1 });
     resolve();
     await stopping;
     expect({ running, most }).to.deep.equal({ running: 0, most: 1 });
@@ -64,33 +67,25 @@ describe("repeat", () => {
           onRecovery: (failures) => heard.push(`well after ${failures}`),
         },
       );
-      await until("all runs", () => runs > outcomes.length);
+      while (runs <= outcomes.length) await pass(100);
       await job.stop();
       expect(heard).to.deep.equal(["gone", "other", "well after 4", "gone", "well after 2"]);
     });
 
     it("runs ever more seldom, at full jitter, up to a minute", async () => {
-      const clock = new ManualClock();
-      clock.install();
-      try {
-        let runs = 0;
-        const fail = async () => {
-          runs++;
-          throw new Error("gone");
-        };
-        const job = repeat(fail, { everyMs: 1000, random: () => 0.5 });
-        for (const [index, waitMs] of [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
-          clock.tick(waitMs - 1);
-          expect(runs, `${waitMs} ms have not passed`).to.equal(index);
-          clock.tick(1);
-          expect(runs, `${waitMs} ms have passed`).to.equal(index + 1);
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        await job.stop();
-        expect(clock.waiting).to.equal(0);
-      } finally {
-        clock.uninstall();
+      let runs = 0;
+      const fail = async () => {
+        runs++;
+        throw new Error("gone");
+      };
+      const job = repeat(fail, { everyMs: 1000, random: () => 0.5 });
+      for (const [index, waitMs] of [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
+        await pass(waitMs - 1);
+        expect(runs, `${waitMs} ms have not passed`).to.equal(index);
+        await pass(1);
+        expect(runs, `${waitMs} ms have passed`).to.equal(index + 1);
       }
+      await job.stop();
     });
   });
 });

@@ -75,13 +75,13 @@ describe("sweepUploads", () => {
     const stuck = await writeStuck(world);
     const [due, dead] = [await createOpen(world, { expireAfterMs: 1 }), await write(world)];
     await world.uploads.catalogue.abort("default", dead.uploadId, TEST_ACTOR);
-    world.access.regions.note("bucket", { region: "ap-southeast-2", readTime: new Date() });
+    world.access.regions.note("bucket", { region: "ap-southeast-2", readTime: new Date(0) });
     world.clock.now += 5000;
     expect(await world.sweep()).to.deep.include({ expired: 1, committed: 0, cleaned: 2, errors: [] });
     const stateOf = async (uploadId: string) => (await world.uploads.catalogue.get("default", uploadId)).upload.state;
     expect(await stateOf(stuck.uploadId)).to.equal("completing");
     expect(await stateOf(due.uploadId)).to.equal("expired");
-    world.access.regions.note("bucket", { region: "eu-central-1", readTime: new Date() });
+    world.access.regions.note("bucket", { region: "eu-central-1", readTime: new Date(0) });
     expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
   });
 

@@ -16,8 +16,7 @@ const FILL_DISK = `
   CREATE TRIGGER full_disk BEFORE INSERT ON journal_entry FOR EACH ROW WHEN (NEW.first_time IS NOT NULL) EXECUTE FUNCTION fill_disk()`;
 const MAKE_ROOM = "DROP FUNCTION IF EXISTS fill_disk CASCADE";
 
-describe("What the journal of a service says of reads", function () {
-  this.timeout(120_000);
+describe("What the journal of a service says of reads", () => {
   let rig: UploadRig;
   let pool: Awaited<ReturnType<typeof createDatabasePool>>;
   let admin: Client;
@@ -120,10 +119,14 @@ describe("What the journal of a service says of reads", function () {
       expect(await call("GET", "/files/a.txt?alt=media&redirect=false")).to.include({ status: 200 });
     });
 
-    it("refuses within five seconds while the journal takes nothing at all", async () => {
+    it("refuses when the server ends the statement that waits for the journal", async () => {
       await admin.query("BEGIN");
       await admin.query("LOCK TABLE journal_entry IN EXCLUSIVE MODE");
-      const answer = await call("GET", "/files/a.txt?alt=media&redirect=false");
+      const answering = call("GET", "/files/a.txt?alt=media&redirect=false");
+      // As its statement_timeout does after four seconds.
+      const end = `SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'journal_entry'::regclass`;
+      await until("a statement waits", async () => (await rig.query(end)).length > 0);
+      const answer = await answering;
       expect(answer.status).to.equal(503);
       expect(JSON.stringify(answer.body)).to.include("AUDIT_UNAVAILABLE");
       await admin.query("ROLLBACK");
@@ -150,10 +153,14 @@ describe("What the journal of a service says of reads", function () {
       expect(await entriesWith(after, "ReadFile")).to.have.length(1);
     });
 
-    it("sums reads, and the calls of those without identity for the service as a whole", async () => {
+    it("sums reads, and the calls of those without identity for the service as a whole, until its process stops", async () => {
       const after = await last();
-      for (let i = 0; i < 5; i++) await call("GET", "/files/c.txt");
-      for (let i = 0; i < 4; i++) await callRest(`${rig.service.url}/v1/namespaces`, { method: "GET", token: "wrong" });
+      const replica = await rig.service.startReplica();
+      const get = (route: string, token: string) => callRest(`${replica.url}/v1/namespaces${route}`, { token });
+      for (let i = 0; i < 5; i++) await get("/default/files/c.txt", SERVICE_TOKEN);
+      for (let i = 0; i < 4; i++) await get("", "wrong");
+      // Sums of ten seconds are entered at the stop.
+      await replica.stop();
       const [read] = await entriesWith(after, "GetFile");
       expect(read).to.include({ times: 5, outcome: "done" });
       const [failed] = await entriesWith(after, "Authenticate");

@@ -136,7 +136,7 @@ describe("readFile", () => {
   });
 
   it("does not read a deleted file", async () => {
-    const { deps, ranges } = reading((options) => send(options), sampleFile({ deleteTime: new Date() }));
+    const { deps, ranges } = reading((options) => send(options), sampleFile({ deleteTime: new Date(0) }));
     const { error } = await readAll(deps, { generation: 3 });
     expect(error).to.include({ code: "not_found", reason: "FILE_NOT_FOUND" });
     expect(ranges).to.deep.equal([]);

@@ -77,6 +77,8 @@ interface WatchedUpload extends Watched {
  */
 export class UploadWatches {
   readonly limits: WatchLimits;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
   readonly #catalogue: Pick<UploadCatalogue, "listStatus">;
   readonly #backoff: BackoffPolicy;
   readonly #watched = new Map<string, WatchedUpload>();
@@ -89,7 +91,13 @@ export class UploadWatches {
   #isPolling = false;
   #restUntil = 0;
 
-  constructor(deps: { catalogue: Pick<UploadCatalogue, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
+  constructor(deps: {
+    catalogue: Pick<UploadCatalogue, "listStatus">;
+    backoff: BackoffPolicy;
+    limits: WatchLimits;
+    now?: () => number;
+  }) {
+    this.now = deps.now ?? (() => performance.now());
     this.#catalogue = deps.catalogue;
     this.#backoff = deps.backoff;
     this.limits = deps.limits;
@@ -171,14 +179,14 @@ export class UploadWatches {
     let dueAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) dueAt = Math.min(dueAt, watched.dueAt);
     if (dueAt === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
+    const waitMs = Math.max(dueAt, this.#restUntil) - this.now();
     this.#timer = setTimeout(() => void this.#outside(() => this.#poll()), Math.max(0, waitMs));
   }
 
   /** Asks for the uploads that are due, the longest due first. Never rejects. */
   async #poll(): Promise<void> {
     this.#isPolling = true;
-    const beganAt = performance.now();
+    const beganAt = this.now();
     const due = [...this.#watched.values()].filter(({ dueAt }) => dueAt <= beganAt).sort((a, b) => a.dueAt - b.dueAt);
     const asked = due.slice(0, this.limits.uploadsPerStatementMax);
     try {
@@ -192,7 +200,7 @@ export class UploadWatches {
     } catch (error) {
       this.#failAll(error instanceof Error ? error : new Error("the uploads could not be read", { cause: error }));
     }
-    const endedAt = performance.now();
+    const endedAt = this.now();
     this.#restUntil = endedAt + Math.min(this.limits.pollMaxMs, IDLE_SHARE * (endedAt - beganAt));
     this.#isPolling = false;
     this.#schedule();
@@ -203,7 +211,7 @@ export class UploadWatches {
       fail(watched, uploadNotFound(watched.uploadId));
       return;
     }
-    const now = performance.now();
+    const now = this.now();
     const hasChanged = watched.report === undefined || isNews(watched.report, status);
     const { pollMinMs, pollMaxMs } = this.limits;
     watched.pollMs = hasChanged ? pollMinMs : Math.min(pollMaxMs, watched.pollMs * 2);

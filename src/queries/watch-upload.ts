@@ -35,7 +35,7 @@ export async function* watchUpload(
     for (;;) {
       signal?.throwIfAborted();
       const { report, changes, failure } = watched;
-      const [now, hasNews] = [performance.now(), changes !== told.changes];
+      const [now, hasNews] = [deps.watches.now(), changes !== told.changes];
       const dueAt = told.at + (hasNews ? messageMinMs : messageMaxMs);
       if (report !== undefined && now >= dueAt) {
         if (report.namespace !== namespace.name) throw uploadNotFound(uploadId);

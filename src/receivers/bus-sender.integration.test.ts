@@ -51,7 +51,7 @@ describe("a bus of moto's EventBridge", function () {
   const toDelivery = (sequence: number, subject: string): Delivery => {
     const type = "sluice.file.committed.v1";
     const event = { id: `event-${sequence}`, source: "/namespaces/default", specversion: "1.0", type, subject };
-    const common = { eventId: event.id, sequence, namespace: "default", type, time: new Date() };
+    const common = { eventId: event.id, sequence, namespace: "default", type, time: new Date(0) };
     return { ...common, json: JSON.stringify(event), briefJson: "{}" };
   };
 

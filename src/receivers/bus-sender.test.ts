@@ -50,7 +50,7 @@ describe("createBusSender", () => {
   });
 
   it("counts bytes as AWS does, and begins another call where they do not fit", async () => {
-    const one = toEntryBytes({ Source: "sluice", DetailType: TYPE, Detail: toDelivery(0).json, Time: new Date() });
+    const one = toEntryBytes({ Source: "sluice", DetailType: TYPE, Detail: toDelivery(0).json, Time: new Date(0) });
     expect(one).to.equal(14 + 6 + TYPE.length + Buffer.byteLength(toDelivery(0).json));
     const deliveries = [0, 1, 2].map((i) => toDelivery(i));
     expect((await toSender(takeAll, 2 * one).send(deliveries, { signal })).delivered).to.equal(2);

@@ -322,7 +322,11 @@ describe("Grants over gRPC and REST", () => {
       );
       const watched = { namespace: "default", uploadId: upload?.uploadId ?? "" };
       const told = await toldBy(async () => {
-        for await (const _ of uploads().watchUpload(watched, as("alice"))) await setGrants(without("alice"));
+        for await (const _ of uploads().watchUpload(watched, as("alice"))) {
+          await setGrants(without("alice"));
+          // News, so that the next message comes before the next sign of life.
+          await uploads().abortUpload({ ...watched, requestId: randomUUID() }, as("wren"));
+        }
       });
       expect(told).to.include({ reason: "NAMESPACE_NOT_FOUND" });
       await setGrants(STANDING);

@@ -110,7 +110,7 @@ describe("updateFile", () => {
   });
 
   it("changes of a generation that is not live only what keeps it", async () => {
-    for (const ended of [{ supersedeTime: new Date() }, { deleteTime: new Date() }]) {
+    for (const ended of [{ supersedeTime: new Date(0) }, { deleteTime: new Date(0) }]) {
       current = sampleFile(ended);
       const values = { ...VALUES, legalHold: true };
       expect((await update({ generation: 3, values })).legalHold).to.equal(true);

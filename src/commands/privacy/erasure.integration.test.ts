@@ -7,6 +7,7 @@ import { continueErasures, reapplyErasures } from "../../jobs/erase-subjects.ts"
 import { createJournalWriter } from "../../postgres/journal/journal-writer.ts";
 import { createErasureRepository } from "../../postgres/privacy/erasures.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { createDatabaseOn, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { executeOn } from "../../testing/rigs/postgres-form.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
@@ -111,7 +112,7 @@ describe("the erasure of a person", function () {
     await store(path);
     await link(path, (await subject.files.get("default", path)).fileId);
     const gone = await store(`people/${JANE}/gone.txt`);
-    await change(gone.path, { retainUntilTime: new Date(Date.now() - 1000) }).catch(() => {});
+    await change(gone.path, { retainUntilTime: fromNow(-60_000) }).catch(() => {});
     const moved = await store(`people/${JANE}/b.txt`);
     await subject.files.move("default", moved.path, {
       ...{
@@ -233,7 +234,14 @@ describe("the erasure of a person", function () {
     const { fileId, path } = await store(`people/${JANE}/a.txt`);
     await erase();
     const entry = {
-      ...{ namespace: "default", action: "GetFile", outcome: "done", actor: TEST_ACTOR, time: new Date(), times: 3 },
+      ...{
+        namespace: "default",
+        action: "GetFile",
+        outcome: "done",
+        actor: TEST_ACTOR,
+        time: fromNow(-60_000),
+        times: 3,
+      },
       ...{ resource: { kind: "file", id: fileId, generation: 1 } as const, path, dataSubject: JANE },
     };
     await createJournalWriter(subject.pools.commands).enter([entry]);

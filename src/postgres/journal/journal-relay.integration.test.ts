@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
 import type { Journal, JournalRelay } from "../../domain/journal/journal.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { createJournal } from "./journal.ts";
@@ -209,7 +210,7 @@ describe("createJournalRelay", () => {
 });
 
 function toMonth(ahead: number): string {
-  const now = new Date();
+  const now = new Date(fromNow(60_000).getTime() - 60_000);
   return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1))
     .toISOString()
     .slice(0, 7)

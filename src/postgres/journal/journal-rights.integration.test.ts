@@ -58,6 +58,11 @@ describe("the rights and the life of the journal's entries", () => {
     );
   };
 
+  /** A time to keep entries for, with which March of 2024 is overdue for so many days. */
+  const overdue = async (days: number) => {
+    const { rows } = await owner.query("SELECT current_date - date '2024-04-01' - $1::int AS days", [days]);
+    return { keptDays: rows[0].days as number };
+  };
   /** A subscription that has delivered nothing yet. */
   const subscribe = () =>
     owner.query(
@@ -140,11 +145,10 @@ describe("the rights and the life of the journal's entries", () => {
       const relay = createJournalRelay(pools.commands);
       await ensureNamespace(pools.commands);
       await subscribe();
-      const daysSinceApril = (Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000;
       await makeOldMonth("2024_03");
       await relay.numberNew();
       // Its partition goes unless a subscription of this origin is still to deliver it.
-      await relay.dropPartitions({ keptDays: Math.floor(daysSinceApril - 3) });
+      await relay.dropPartitions(await overdue(3));
       await createJournalWriter(pools.journal).enter([sampleEntry()]);
       expect(await relay.numberNew()).to.be.above(0);
       expect((await owner.query("SELECT count(*)::int AS origins FROM journal_origin")).rows).to.deep.equal([
@@ -258,13 +262,11 @@ describe("the rights and the life of the journal's entries", () => {
       await ensureNamespace(pools.commands);
       await relay.numberNew();
       await subscribe();
-      const daysSinceApril = (Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000;
-      const overdue = (days: number) => ({ keptDays: Math.floor(daysSinceApril - days) });
-      expect(await relay.dropPartitions(overdue(3)), "January is overdue for longer").to.equal(1);
+      expect(await relay.dropPartitions(await overdue(3)), "January is overdue for longer").to.equal(1);
       expect((await readMonths())[0]).to.equal("2024_03");
       await owner.query("UPDATE subscription SET state = 'paused'");
-      expect(await relay.dropPartitions(overdue(3))).to.equal(0);
-      expect(await relay.dropPartitions(overdue(8))).to.equal(1);
+      expect(await relay.dropPartitions(await overdue(3))).to.equal(0);
+      expect(await relay.dropPartitions(await overdue(8))).to.equal(1);
     });
 
     it("end once every subscription is behind them, or has ended", async () => {
@@ -282,9 +284,7 @@ describe("the rights and the life of the journal's entries", () => {
          INSERT INTO dead_letter (namespace, subscription_id, sequence, entry_id, failures, failure)
          SELECT namespace, subscription_id, l.sequence, gen_random_uuid(), 12, '' FROM kept CROSS JOIN (VALUES (1), (999)) l (sequence)`,
       );
-      expect(
-        await relay.dropPartitions({ keptDays: Math.floor((Date.now() - Date.UTC(2024, 3, 1)) / 86_400_000 - 3) }),
-      ).to.equal(2);
+      expect(await relay.dropPartitions(await overdue(3))).to.equal(2);
       const left = await owner.query("SELECT DISTINCT sequence::integer AS sequence FROM dead_letter");
       expect(left.rows, "letters whose events are gone").to.deep.equal([{ sequence: 999 }]);
     });

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { EmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { type RdsGate, startRdsGate } from "../../testing/rigs/rds-gate.ts";
 import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
@@ -40,7 +41,7 @@ describe("Logins by tokens of RDS", function () {
       credentials: CREDENTIALS,
       region: REGION,
       iamUsers: ["sluice", SERVICE],
-      now: () => Date.now() + elapsedMs,
+      now: () => fromNow(60_000 + elapsedMs).getTime(),
     });
   });
   beforeEach(() => {
@@ -165,7 +166,12 @@ describe("Logins by tokens of RDS", function () {
 
   it("refuse an authority of RDS that has ended", async () => {
     const ended = (await createTlsCertificate({ issuer: certificate, days: -1 })) as TlsCertificate;
-    const options = { credentials: CREDENTIALS, region: REGION, iamUsers: ["sluice"], now: Date.now };
+    const options = {
+      credentials: CREDENTIALS,
+      region: REGION,
+      iamUsers: ["sluice"],
+      now: () => fromNow(60_000).getTime(),
+    };
     const other = await startRdsGate(servers[0]!.port, { ...options, certificate: ended });
     try {
       const url = new URL(other.url);

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { fromNow } from "../rigs/from-now.ts";
 import {
   beginNext,
   commitFile,
@@ -16,7 +17,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
     found: [key: string, multipartId: string][],
     { olderThanMs = 0, bucket = "bucket", namespace = "default" } = {},
   ) => {
-    const initiated = new Date(Date.now() - HOUR_MS);
+    const initiated = fromNow(-HOUR_MS);
     const multiparts = found.map(([key, multipartId]) => ({ key, multipartId, initiated }));
     return subject().uploads.orphans.judgeMultiparts(bucket, multiparts, { namespace, olderThanMs });
   };

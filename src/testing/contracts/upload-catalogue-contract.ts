@@ -3,6 +3,7 @@ import { expect } from "chai";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { toActor } from "../../domain/deed.ts";
 import { toFirstWriter } from "../../domain/uploads/upload-writers.ts";
+import { fromNow } from "../rigs/from-now.ts";
 import {
   commitFile,
   createOpen,
@@ -153,7 +154,7 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
 function uploadTokensContract(subject: () => RepositorySubject): void {
   const HOUR_MS = 3_600_000;
   const newToken = (uploadsMax: number, lifetimeMs = HOUR_MS) => {
-    return { tokenId: nextUuid(), uploadsMax, expireTime: new Date(Date.now() + lifetimeMs) };
+    return { tokenId: nextUuid(), uploadsMax, expireTime: fromNow(lifetimeMs) };
   };
   const create = (input: Parameters<typeof newUpload>[0], identity = nextIdentity()) =>
     subject().uploads.catalogue.create(newUpload(input), identity);
@@ -186,7 +187,7 @@ function uploadTokensContract(subject: () => RepositorySubject): void {
     const uploadToken = newToken(2);
     const identity = nextIdentity();
     await create({ uploadToken }, identity);
-    const expired = { ...uploadToken, expireTime: new Date(Date.now() - HOUR_MS) };
+    const expired = { ...uploadToken, expireTime: fromNow(-HOUR_MS) };
     const error = await expectRefusal(create({ uploadToken: expired }), "TOKEN_EXPIRED");
     expect(error.code).to.equal("unauthenticated");
     expect((await create({ uploadToken: expired }, identity)).created).to.equal(false);
