@@ -358,6 +358,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     gen: "all",
     inner: {
       samples: [],
+      runs: ["samples"],
       structure: [],
       fakes: { imports: ["samples"], inner: { uploads: ["."] } },
       rigs: ["fakes", "samples"],

@@ -12,7 +12,7 @@ export interface TestCounts {
 
 /**
  * Mocha's own spec report, and the counts of the run as one line of JSON (TestCounts) at the end of a file, for programs:
- * `mocha --reporter src/testing/structure/count-reporter.ts --reporter-option counts=FILE`.
+ * `mocha --reporter src/testing/runs/count-reporter.ts --reporter-option counts=FILE`.
  */
 export default class CountReporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
