@@ -88,7 +88,13 @@ async function runRound({ cores, files, log, seed }: Round): Promise<TestCounts>
     const [status] = await once(run, "close");
     const line = globSync(counts).map((file) => readFileSync(file, "utf8").trim())[0];
     if (line !== undefined) return JSON.parse(line) as TestCounts;
-    return { passed: 0, failed: 1, skipped: 0, failures: [`the run ended with ${status} and without counts`] };
+    return {
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      failures: [`the run ended with ${status} and without counts`],
+      slowest: [],
+    };
   } finally {
     for (const loop of loops) loop.kill("SIGKILL");
   }
