@@ -6,7 +6,7 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { METRICS } from "../telemetry/metrics.ts";
-import { readPromql } from "../testing/rigs/read-promql.ts";
+import { readPromql } from "../testing/rigs/telemetry/read-promql.ts";
 import { pageOf } from "../testing/structure/pages.ts";
 import { ALARMS } from "./alarms.ts";
 import { createDeployedFiles } from "./deployed-files.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { type Counts, type Played, type Store, toSeries } from "../testing/rigs/played-series.ts";
-import { openPromtool, PROMTOOL_TIMEOUT_MS, type Promtool } from "../testing/rigs/promtool.ts";
+import { type Counts, type Played, type Store, toSeries } from "../testing/rigs/telemetry/played-series.ts";
+import { openPromtool, PROMTOOL_TIMEOUT_MS, type Promtool } from "../testing/rigs/telemetry/promtool.ts";
 import { ALARM_LIST, type AlarmName, type Threshold, toCondition } from "./alarms.ts";
 import { CLOUDWATCH, PROMETHEUS } from "./dialect.ts";
 import { createPrometheusRules } from "./prometheus-rules.ts";

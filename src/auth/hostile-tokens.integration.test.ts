@@ -1,4 +1,4 @@
-import { forgedTokenSuite, malformedTokenSuite } from "../testing/rigs/hostile-token-suites.ts";
+import { forgedTokenSuite, malformedTokenSuite } from "../testing/rigs/callers/hostile-token-suites.ts";
 
 describe("hostile tokens", () => {
   malformedTokenSuite(2000);

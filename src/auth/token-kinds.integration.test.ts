@@ -27,10 +27,10 @@ import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createIamTokenSource } from "../client/iam-token.ts";
 import { type DevStsServer, startDevSts } from "../devstack/sts-server.ts";
 import type { TokenKind } from "../domain/caller.ts";
-import { TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
-import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { TEST_TOKEN_KEYS } from "../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/callers/oidc-issuer.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
 
 /** Every kind of text that the service gives out or takes as a proof of something. */

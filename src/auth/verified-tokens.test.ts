@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { catchError, SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { VerifiedTokens } from "./verified-tokens.ts";
 

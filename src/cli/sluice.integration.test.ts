@@ -12,7 +12,7 @@ import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { writeDemoFile } from "../devstack/demo-file.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
-import { PLAIN_ENVIRONMENT } from "../testing/rigs/plain-environment.ts";
+import { PLAIN_ENVIRONMENT } from "../testing/rigs/service/plain-environment.ts";
 import { until } from "../testing/rigs/until.ts";
 
 const MIB = 2 ** 20;

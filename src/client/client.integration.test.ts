@@ -5,7 +5,7 @@ import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
 import { UploadState } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 import type { SluiceError } from "./sluice-error.ts";

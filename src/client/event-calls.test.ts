@@ -4,7 +4,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { JournalEvent } from "../domain/journal/event-log.ts";
 import type { EventsRequest } from "../queries/events/list-events.ts";
 import type { WatchMessage } from "../queries/events/watch-events.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 import type { WatchEventsOptions } from "./event-calls.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { refuseToken } from "../auth/bearer-token.ts";
-import { type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { type RunningService, startService } from "../testing/rigs/service/running-service.ts";
 import { catchError, SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { createSluiceClient } from "./client.ts";
 import type { TokenSource } from "./credentials.ts";

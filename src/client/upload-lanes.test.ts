@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { expect } from "chai";
 import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 import { LANES_FROM_BYTES } from "./lane-plan.ts";
 import type { SluiceError } from "./sluice-error.ts";

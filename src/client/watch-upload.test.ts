@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { WatchReport } from "../queries/upload-watches.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
 import { catchError, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 import type { SluiceError } from "./sluice-error.ts";

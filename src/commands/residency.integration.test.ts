@@ -6,10 +6,10 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type App, startApp } from "../composition/app.ts";
-import { enteredByTest } from "../testing/rigs/journal-guard.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/running-service.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { enteredByTest } from "../testing/rigs/database/journal-guard.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/service/running-service.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const namespace = "default";
 const BYTES = seededBytes(PART_BYTES);

@@ -3,10 +3,10 @@ import { connect } from "node:net";
 import { expect } from "chai";
 import { pino } from "pino";
 import { migrate } from "../postgres/schema/migrate.ts";
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
-import { type RunningService, startService, untilReady } from "../testing/rigs/running-service.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/database/postgres.ts";
+import { withUntoldRole } from "../testing/rigs/database/untold-role.ts";
+import { type RunningService, startService, untilReady } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { withUntoldRole } from "../testing/rigs/untold-role.ts";
 import { startApp } from "./app.ts";
 
 describe("A service that starts", () => {

@@ -12,7 +12,7 @@ import { chooseAccount } from "./postgres-account.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 
 const password = "p@ss/word ü";
-const ABANDONED = fileURLToPath(new URL("../testing/rigs/abandoned-postgres.ts", import.meta.url));
+const ABANDONED = fileURLToPath(new URL("../testing/rigs/database/abandoned-postgres.ts", import.meta.url));
 
 describe("startEmbeddedPostgres", () => {
   let directory: string;

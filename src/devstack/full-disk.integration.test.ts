@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { makeSmallDisk, type SmallDisk } from "../testing/rigs/small-disk.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { makeSmallDisk, type SmallDisk } from "../testing/rigs/storage/small-disk.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 import { type DevS3Server, startDevS3Server } from "./s3-server/dev-s3-server.ts";
 
 const KEYS = { accessKeyId: "AKIDTEST", secretAccessKey: "secret/with+odd=characters", region: "eu-central-1" };

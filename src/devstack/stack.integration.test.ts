@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
 import { migrate } from "../postgres/schema/migrate.ts";
-import { PLAIN_ENVIRONMENT } from "../testing/rigs/plain-environment.ts";
+import { PLAIN_ENVIRONMENT } from "../testing/rigs/service/plain-environment.ts";
 import { until } from "../testing/rigs/until.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startStack } from "./stack.ts";

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { encodeRequest, RawConnection } from "../testing/rigs/raw-write-call.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { encodeRequest, RawConnection } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const STALL_MS = 1_000;
 const stalled: Refusal = { code: 10, reason: "STALLED", says: `${STALL_MS} ms` };

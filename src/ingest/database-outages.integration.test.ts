@@ -10,9 +10,9 @@ import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_det
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { migrate } from "../postgres/schema/migrate.ts";
-import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const UNAVAILABLE = { code: 14, reason: "DATABASE_UNAVAILABLE" };
 

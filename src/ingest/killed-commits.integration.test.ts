@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { Client } from "pg";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("A process that is killed between S3's Complete and the commit", function () {
   this.timeout(240_000);

@@ -4,10 +4,10 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { RawConnection, RawWriteCall } from "../testing/rigs/raw-write-call.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import type { RawConnection, RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const INVALID_ARGUMENT = 3;
 const ABORTED = 10;

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
-import { encodeRequest } from "../testing/rigs/raw-write-call.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { encodeRequest } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const MIB = 2 ** 20;
 const ABORTED = 10;

@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("A part of a fenced writer that lands late", () => {
   let rig: UploadRig;

@@ -3,11 +3,11 @@ import { expect } from "chai";
 import { toExitCode } from "../cli/terminal/exit-code.ts";
 import type { NamespaceLimits } from "../client/namespace-calls.ts";
 import { SluiceError } from "../client/sluice-error.ts";
-import type { RawWriteCall } from "../testing/rigs/raw-write-call.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import type { RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 /** gRPC's RESOURCE_EXHAUSTED. */
 const EXHAUSTED = 8;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { encodeRequest } from "../testing/rigs/raw-write-call.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import { encodeRequest } from "../testing/rigs/uploads/raw-write-call.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
 

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { encodeFrame } from "../client/grpc-frames.ts";
-import { encodeRequest, type RawWriteCall } from "../testing/rigs/raw-write-call.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
-import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
+import { encodeRequest, type RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("Uploads are continued, repeated and committed", () => {
   let rig: UploadRig;

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const UNAVAILABLE: Refusal = { code: 14, reason: "STORAGE_UNAVAILABLE", says: "storage does not answer" };
 

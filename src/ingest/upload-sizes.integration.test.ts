@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { encodeRequest } from "../testing/rigs/raw-write-call.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
+import { encodeRequest } from "../testing/rigs/uploads/raw-write-call.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("A file may have", () => {
   let rig: UploadRig;

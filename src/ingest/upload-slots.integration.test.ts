@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import { authenticateEach } from "../testing/rigs/authenticate-each.ts";
-import type { RawStatus, RawWriteCall } from "../testing/rigs/raw-write-call.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { authenticateEach } from "../testing/rigs/callers/authenticate-each.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import type { RawStatus, RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("Upload slots", () => {
   let rig: UploadRig;

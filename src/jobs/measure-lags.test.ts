@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
-import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { toLagMeasuring } from "./measure-lags.ts";
 import { ALL_DONE } from "./run-leased.ts";
 

@@ -3,11 +3,17 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { createPostgresSubject } from "../testing/rigs/postgres-subject.ts";
-import { createOpen, nextIdentity, nextUuid, RETENTION_MS, sampleObject } from "../testing/rigs/repository-subject.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { createPostgresSubject } from "../testing/rigs/database/postgres-subject.ts";
+import {
+  createOpen,
+  nextIdentity,
+  nextUuid,
+  RETENTION_MS,
+  sampleObject,
+} from "../testing/rigs/database/repository-subject.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
 import { until } from "../testing/rigs/until.ts";
 
 const FILES = 500;

@@ -3,7 +3,7 @@ import { DomainError } from "../domain/errors.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
-import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/rigs/repository-subject.ts";
+import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/rigs/database/repository-subject.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 
 describe("purgeDueFiles", () => {

@@ -4,12 +4,12 @@ import { expect } from "chai";
 import { createDatabasePools, type DatabasePools } from "../postgres/pool/pool.ts";
 import { createUploadRepositories } from "../postgres/uploads/upload-repositories.ts";
 import { fromNow } from "../testing/rigs/from-now.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
-import { createTestAccess } from "../testing/rigs/s3-subject.ts";
-import { startSweeperProcess } from "../testing/rigs/sweeper-process.ts";
-import { openTestSweeper, type TestSweeper } from "../testing/rigs/test-sweeper.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
+import { createTestAccess } from "../testing/rigs/storage/s3-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { startSweeperProcess } from "../testing/rigs/uploads/sweeper-process.ts";
+import { openTestSweeper, type TestSweeper } from "../testing/rigs/uploads/test-sweeper.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("Several sweepers", () => {
   const bytes = seededBytes(2 * PART_BYTES);

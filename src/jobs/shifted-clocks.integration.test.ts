@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { parseAmzDate } from "../auth/iam/read-iam-token.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
-import { shiftClock } from "../testing/rigs/sweeper-process.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
+import { shiftClock } from "../testing/rigs/uploads/sweeper-process.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const SHIFT_MS = 300_000;
 

@@ -4,9 +4,15 @@ import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
-import { send } from "../testing/rigs/object-store-subject.ts";
-import { beginNext, createOpen, expectRefusal, nextUuid, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import {
+  beginNext,
+  createOpen,
+  expectRefusal,
+  nextUuid,
+  TEST_ACTOR,
+} from "../testing/rigs/database/repository-subject.ts";
+import { send } from "../testing/rigs/storage/object-store-subject.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type OrphanLimits, sweepOrphans } from "./sweep-orphans.ts";
 

@@ -10,11 +10,17 @@ import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
-import { send } from "../testing/rigs/object-store-subject.ts";
-import { beginNext, createOpen, nextUuid, sampleObject, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
+import {
+  beginNext,
+  createOpen,
+  nextUuid,
+  sampleObject,
+  TEST_ACTOR,
+} from "../testing/rigs/database/repository-subject.ts";
+import { send } from "../testing/rigs/storage/object-store-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
-import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
+import { BENCH_LIMITS } from "../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { MemoryBudget } from "../transfer/memory-budget.ts";
 import { sweepUploads } from "./sweep-uploads.ts";

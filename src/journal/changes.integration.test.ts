@@ -4,11 +4,11 @@ import type { RECORDED_CALLS, RecordedMethod } from "../domain/journal/recorded-
 import { createJournal } from "../postgres/journal/journal.ts";
 import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
-import { TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { TEST_TOKEN_KEYS } from "../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { UploadRig } from "../testing/rigs/upload-rig.ts";
+import { UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 /** The methods that change something, or let somebody do it. */
 type ChangingMethod =

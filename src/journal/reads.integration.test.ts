@@ -4,10 +4,10 @@ import type { JournalEntry } from "../domain/journal/journal-entry.ts";
 import { createJournal } from "../postgres/journal/journal.ts";
 import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { UploadRig } from "../testing/rigs/upload-rig.ts";
+import { UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 /** Makes every entry of a read fail as it does when the disk is full; changes go on. */
 const FILL_DISK = `

@@ -4,11 +4,11 @@ import type { JournalEntry } from "../domain/journal/journal-entry.ts";
 import { createJournal } from "../postgres/journal/journal.ts";
 import { createJournalRelay } from "../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
-import { authenticateCallers } from "../testing/rigs/authenticate-callers.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { authenticateCallers } from "../testing/rigs/callers/authenticate-callers.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("What the journal of a service says of uploads", function () {
   this.timeout(120_000);

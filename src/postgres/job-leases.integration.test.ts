@@ -1,5 +1,5 @@
 import { jobLeasesContract } from "../testing/contracts/job-leases-contract.ts";
-import { createPostgresSubject } from "../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../testing/rigs/database/postgres-subject.ts";
 import { createJobLeases } from "./job-leases.ts";
 
 describe("createJobLeases", () => {

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
 import { namespaceRepositoryContract } from "../testing/contracts/namespace-repository-contract.ts";
-import { enteredByTest } from "../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../testing/rigs/postgres-subject.ts";
+import { enteredByTest } from "../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../testing/rigs/database/postgres-subject.ts";
 import {
   commitFile,
   createOpen,
@@ -11,7 +11,7 @@ import {
   newUpload,
   nextIdentity,
   TEST_ACTOR,
-} from "../testing/rigs/repository-subject.ts";
+} from "../testing/rigs/database/repository-subject.ts";
 import { sampleNamespace } from "../testing/samples/sample-records.ts";
 import { createNamespaceRepository } from "./namespace-repository.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
-import { enteredByTest } from "../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../testing/rigs/postgres-subject.ts";
+import { enteredByTest } from "../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../testing/rigs/database/postgres-subject.ts";
 import { createJournal } from "./journal/journal.ts";
 import { createJournalRelay } from "./journal/journal-relay.ts";
 import { createLogLeaves } from "./journal/log-leaves.ts";

@@ -8,11 +8,11 @@ import { connect } from "node:tls";
 import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const MIB = 2 ** 20;
 const WORKERS = 2;

@@ -15,12 +15,12 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import type { RawStatus, RawWriteCall } from "../testing/rigs/raw-write-call.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import type { RawStatus, RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const MIB = 2 ** 20;
 

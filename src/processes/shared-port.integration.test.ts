@@ -8,7 +8,7 @@ import { findFreePort } from "../devstack/tcp-port.ts";
 import { until } from "../testing/rigs/until.ts";
 import { closeUntakenConnection } from "./shared-port.ts";
 
-const MAIN = fileURLToPath(new URL("../testing/rigs/worker-main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../testing/rigs/service/worker-main.ts", import.meta.url));
 const REQUEST = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
 describe("A port that workers share", () => {

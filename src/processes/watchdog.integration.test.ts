@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { until } from "../testing/rigs/until.ts";
 import { WATCHDOG_LIMITS } from "./watchdog.ts";
 
-const MAIN = fileURLToPath(new URL("../testing/rigs/watched-main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../testing/rigs/service/watched-main.ts", import.meta.url));
 /** A twentieth of the service's limits, so that a test waits less. */
 const LIMITS = { checkEveryMs: 50, missedChecksMax: 10, askMaxMs: 5000 };
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { WHOLE_NAMESPACE } from "../domain/access/path-scope.ts";
 import { FakeLinkRepository } from "../testing/fakes/fake-link-repository.ts";
-import { nextIdentity, nextUuid } from "../testing/rigs/repository-subject.ts";
+import { nextIdentity, nextUuid } from "../testing/rigs/database/repository-subject.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type ListLinksRequest, listLinks } from "./list-links.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { FakeNamespaceRepository } from "../testing/fakes/fake-namespace-repository.ts";
-import { expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../testing/rigs/database/repository-subject.ts";
 import { sampleNamespace } from "../testing/samples/sample-records.ts";
 import { GRANTS_AGE_MAX_MS, NamespaceDirectory } from "./namespace-directory.ts";
 

@@ -4,7 +4,7 @@ import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
-import { commitFile, nextPath } from "../testing/rigs/repository-subject.ts";
+import { commitFile, nextPath } from "../testing/rigs/database/repository-subject.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { residencyReport } from "./residency-report.ts";
 

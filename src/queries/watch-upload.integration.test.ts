@@ -7,8 +7,8 @@ import type { WatchedUpload, WatchOptions } from "../client/watch-upload.ts";
 import type { App } from "../composition/app.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { migrate } from "../postgres/schema/migrate.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 
 /** The first failure is final, so that a test sees it. */

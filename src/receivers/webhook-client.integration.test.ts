@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { expect } from "chai";
 import { createReach, type Network } from "../domain/subscriptions/reachable-addresses.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../testing/rigs/service/webhook-receiver.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { until } from "../testing/rigs/until.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../testing/rigs/webhook-receiver.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 import { AddressRefused, type ResolveName, WEBHOOK_LIMITS, WebhookClient } from "./webhook-client.ts";
 

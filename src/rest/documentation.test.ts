@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { expect } from "chai";
-import { type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
+import { type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
 import { until } from "../testing/rigs/until.ts";
 
 /** What the page's script adds to in the document. */

@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
-import { callRest, toRefusal } from "../testing/rigs/rest-client.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
+import { callRest, toRefusal } from "../testing/rigs/service/rest-client.ts";
 import { SAMPLE_BYTES, sampleChunk, sampleFile } from "../testing/samples/sample-records.ts";
 
 const BYTES = "/v1/namespaces/default/files/a/b?alt=media&redirect=false";

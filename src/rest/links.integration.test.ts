@@ -6,7 +6,7 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { LinkState } from "../../gen/sluice/v1/link_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
 
 describe("Links of a running service", () => {
   let service: RunningService;

@@ -5,10 +5,10 @@ import http2 from "node:http2";
 import { text } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { callRest, type RestAnswer, sendRaw, toRefusal } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { callRest, type RestAnswer, sendRaw, toRefusal } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const FILES = "/v1/namespaces/default/files";
 const AUTHORIZED = { authorization: `Bearer ${SERVICE_TOKEN}` };

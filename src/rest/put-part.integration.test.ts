@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import http from "node:http";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { callRest, sendRaw, toRefusal } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { callRest, sendRaw, toRefusal } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const UPLOADS = "/v1/namespaces/default/uploads";
 

@@ -12,9 +12,9 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 
 const CONTENT = seededBytes(9 * 2 ** 20 + 12_345, 3);
 const RANGE = { offset: 2 ** 20 + 7, end: 7 * 2 ** 20 + 3 };

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
-import { callRest, sendRaw, toRefusal } from "../testing/rigs/rest-client.ts";
+import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
+import { callRest, sendRaw, toRefusal } from "../testing/rigs/service/rest-client.ts";
 import { sampleChunk, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 
 const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";

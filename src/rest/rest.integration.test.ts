@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { findProgram } from "../testing/rigs/find-program.ts";
-import { callRest, toRefusal } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { callRest, toRefusal } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
+import { findProgram } from "../testing/rigs/tools/find-program.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 const FILES = "/v1/namespaces/default/files";
 const AUTHORIZED = { authorization: `Bearer ${SERVICE_TOKEN}` };

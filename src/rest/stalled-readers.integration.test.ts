@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { type ClientHttp2Session, connect, constants } from "node:http2";
 import { expect } from "chai";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 
 const FILE_BYTES = 8 * 2 ** 20;

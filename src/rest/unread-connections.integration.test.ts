@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
-import { UnreadHttp2 } from "../testing/rigs/unread-http2.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/service/running-service.ts";
+import { UnreadHttp2 } from "../testing/rigs/service/unread-http2.ts";
 import { until } from "../testing/rigs/until.ts";
 
 const FILE_BYTES = 8 * 2 ** 20;

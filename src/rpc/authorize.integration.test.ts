@@ -8,9 +8,9 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { authenticateCallers } from "../testing/rigs/authenticate-callers.ts";
-import { callRest, type RestAnswer } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { authenticateCallers } from "../testing/rigs/callers/authenticate-callers.ts";
+import { callRest, type RestAnswer } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, type RunningService, startService } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 

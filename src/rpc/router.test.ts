@@ -5,7 +5,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_de
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/service/api-server.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { catchError, SAMPLE_CALLER, sampleChunk, sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 

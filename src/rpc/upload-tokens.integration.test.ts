@@ -10,9 +10,9 @@ import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient } from "../client/client.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
-import { authenticateUploadTokens, TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { PART_BYTES, type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { authenticateUploadTokens, TEST_TOKEN_KEYS } from "../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, type RunningService, startService } from "../testing/rigs/service/running-service.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 
 type Place = { case: "prefix" | "path"; value: string };

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { Client } from "pg";
-import { authenticateEach } from "../testing/rigs/authenticate-each.ts";
-import { type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { authenticateEach } from "../testing/rigs/callers/authenticate-each.ts";
+import { type RunningService, startService } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { WORK_LIMITS } from "./work-classes.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import { settle } from "../testing/fakes/settle.ts";
-import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { request, type S3Access } from "./access.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { createRequestSlots } from "./request-slots.ts";

@@ -3,10 +3,17 @@ import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
 import type { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight, PartTarget } from "../domain/object-store.ts";
-import { expectRefusal, toManifest } from "../testing/contracts/object-store-contract.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { beginUpload, nextKey, readObject, sampleBytes, send, sendPart } from "../testing/rigs/object-store-subject.ts";
-import { createTestAccess, TEST_BODY_POLICY } from "../testing/rigs/s3-subject.ts";
+import { expectRefusal, toManifest } from "../testing/contracts/objects/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import {
+  beginUpload,
+  nextKey,
+  readObject,
+  sampleBytes,
+  send,
+  sendPart,
+} from "../testing/rigs/storage/object-store-subject.ts";
+import { createTestAccess, TEST_BODY_POLICY } from "../testing/rigs/storage/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { createTestAccess } from "../testing/rigs/s3-subject.ts";
+import { createTestAccess } from "../testing/rigs/storage/s3-subject.ts";
 import { BodyRequests } from "./body-requests.ts";
 import { createS3Client } from "./client.ts";
 import { Connections, type PushedRequest } from "./connections.ts";

@@ -1,10 +1,10 @@
 import { CreateBucketCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import { expect } from "chai";
 import { logStoreContract } from "../testing/contracts/log-store-contract.ts";
-import { startDevS3 } from "../testing/rigs/dev-s3.ts";
-import type { S3Judge } from "../testing/rigs/s3-judge.ts";
-import { createTestAccess, type S3Endpoint } from "../testing/rigs/s3-subject.ts";
-import { startVersitygw } from "../testing/rigs/versitygw.ts";
+import { startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import type { S3Judge } from "../testing/rigs/storage/s3-judge.ts";
+import { createTestAccess, type S3Endpoint } from "../testing/rigs/storage/s3-subject.ts";
+import { startVersitygw } from "../testing/rigs/storage/versitygw.ts";
 import { createLogStore } from "./log-store.ts";
 
 const DAY_MS = 86_400_000;

@@ -2,10 +2,10 @@ import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
 import type { Operation } from "../devstack/s3-server/operation.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import { expectRefusal, toManifest } from "../testing/contracts/object-store-contract.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { beginUpload, readObject, sampleBytes, sendPart } from "../testing/rigs/object-store-subject.ts";
-import { createTestAccess } from "../testing/rigs/s3-subject.ts";
+import { expectRefusal, toManifest } from "../testing/contracts/objects/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import { beginUpload, readObject, sampleBytes, sendPart } from "../testing/rigs/storage/object-store-subject.ts";
+import { createTestAccess } from "../testing/rigs/storage/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 
 const bucket = "bucket";

@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/object-store-subject.ts";
-import { createBucket } from "../testing/rigs/s3-judge.ts";
-import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/s3-subject.ts";
+import { objectStoreContract } from "../testing/contracts/objects/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/storage/object-store-subject.ts";
+import { createBucket } from "../testing/rigs/storage/s3-judge.ts";
+import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/storage/s3-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { createObjectStore } from "./object-store.ts";
 

@@ -1,6 +1,6 @@
-import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
-import { createS3Subject } from "../testing/rigs/s3-subject.ts";
-import { S3S_FS_UNABLE, startS3sFs } from "../testing/rigs/s3s-fs.ts";
+import { objectStoreContract } from "../testing/contracts/objects/object-store-contract.ts";
+import { createS3Subject } from "../testing/rigs/storage/s3-subject.ts";
+import { S3S_FS_UNABLE, startS3sFs } from "../testing/rigs/storage/s3s-fs.ts";
 
 objectStoreContract("createObjectStore on s3s-fs", async () => {
   const judge = await startS3sFs();

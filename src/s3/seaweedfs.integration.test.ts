@@ -1,7 +1,7 @@
-import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
-import { createBucket } from "../testing/rigs/s3-judge.ts";
-import { createS3Subject, keepVersions } from "../testing/rigs/s3-subject.ts";
-import { SEAWEEDFS_UNABLE, startSeaweedfs } from "../testing/rigs/seaweedfs.ts";
+import { objectStoreContract } from "../testing/contracts/objects/object-store-contract.ts";
+import { createBucket } from "../testing/rigs/storage/s3-judge.ts";
+import { createS3Subject, keepVersions } from "../testing/rigs/storage/s3-subject.ts";
+import { SEAWEEDFS_UNABLE, startSeaweedfs } from "../testing/rigs/storage/seaweedfs.ts";
 
 objectStoreContract("createObjectStore on SeaweedFS", async () => {
   const judge = await startSeaweedfs();

@@ -2,10 +2,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { expectRefusal } from "../testing/contracts/object-store-contract.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { beginUpload, putObject, readObject, sendPart } from "../testing/rigs/object-store-subject.ts";
-import { createTestAccess, putPresigned } from "../testing/rigs/s3-subject.ts";
+import { expectRefusal } from "../testing/contracts/objects/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import { beginUpload, putObject, readObject, sendPart } from "../testing/rigs/storage/object-store-subject.ts";
+import { createTestAccess, putPresigned } from "../testing/rigs/storage/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 
 const FAR = { name: "far", region: "ap-southeast-2" };

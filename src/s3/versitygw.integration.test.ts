@@ -1,7 +1,7 @@
-import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
-import { createBucket } from "../testing/rigs/s3-judge.ts";
-import { createS3Subject, keepVersions } from "../testing/rigs/s3-subject.ts";
-import { startVersitygw, VERSITYGW_UNABLE } from "../testing/rigs/versitygw.ts";
+import { objectStoreContract } from "../testing/contracts/objects/object-store-contract.ts";
+import { createBucket } from "../testing/rigs/storage/s3-judge.ts";
+import { createS3Subject, keepVersions } from "../testing/rigs/storage/s3-subject.ts";
+import { startVersitygw, VERSITYGW_UNABLE } from "../testing/rigs/storage/versitygw.ts";
 
 objectStoreContract("createObjectStore on versitygw", async () => {
   const gateway = await startVersitygw();

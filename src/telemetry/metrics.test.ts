@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { BoundedNames } from "./bounded-names.ts";
 import { METRICS, NAMESPACES_MAX, observeMetric, recordMetric } from "./metrics.ts";
 

@@ -3,12 +3,12 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { createSluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { type OtlpReceiver, openOtlpReceiver, type ReceivedSpan } from "../testing/rigs/otlp-receiver.ts";
-import { createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { createTestDatabase, type TestDatabase } from "../testing/rigs/database/postgres.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import { type OtlpReceiver, openOtlpReceiver, type ReceivedSpan } from "../testing/rigs/telemetry/otlp-receiver.ts";
 import { until } from "../testing/rigs/until.ts";
 import { METRICS, type MetricName } from "./metrics.ts";
 

@@ -1,15 +1,15 @@
 import { expect } from "chai";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
-import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
-import { type OtlpReceiver, openOtlpReceiver, type ReceivedSpan } from "../testing/rigs/otlp-receiver.ts";
-import { createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
-import { callRest } from "../testing/rigs/rest-client.ts";
-import { SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { TEST_TOKEN_KEYS } from "../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { createTestDatabase, type TestDatabase } from "../testing/rigs/database/postgres.ts";
+import { callRest } from "../testing/rigs/service/rest-client.ts";
+import { SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service/service-process.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../testing/rigs/service/webhook-receiver.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
+import { type OtlpReceiver, openOtlpReceiver, type ReceivedSpan } from "../testing/rigs/telemetry/otlp-receiver.ts";
 import { until } from "../testing/rigs/until.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../testing/rigs/webhook-receiver.ts";
 
 const UPLOADS = "sluice.v1.UploadService";
 const EVENTS = "sluice.v1.EventService";

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import type { DomainError } from "../domain/errors.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/uploads/part-plan.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
+import { BENCH_LIMITS } from "../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { admitPart, type PartMessage } from "./admit-part.ts";
 import { MemoryBudget } from "./memory-budget.ts";

@@ -5,9 +5,20 @@ import { assembleUpload } from "../commands/uploads/assemble-upload.ts";
 import { completeUpload } from "../commands/uploads/complete-upload.ts";
 import type { UploadCommits } from "../domain/uploads/upload-commits.ts";
 import { beforeFirst } from "../testing/fakes/before-calls.ts";
-import { beginNext, expectRefusal, newUpload, nextIdentity, nextUuid } from "../testing/rigs/repository-subject.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
-import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/rigs/writer-bench.ts";
+import {
+  beginNext,
+  expectRefusal,
+  newUpload,
+  nextIdentity,
+  nextUuid,
+} from "../testing/rigs/database/repository-subject.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
+import {
+  type Bench,
+  BenchWriter,
+  createBench,
+  BENCH_PART_BYTES as PART,
+} from "../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { settle } from "../testing/fakes/settle.ts";
-import { useCollectedMetrics } from "../testing/rigs/collected-metrics.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { type Holder, MemoryBudget, type Permit } from "./memory-budget.ts";
 
 describe("MemoryBudget", () => {

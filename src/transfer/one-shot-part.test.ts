@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
-import { type Bench, BenchWriter, createBench } from "../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
+import { type Bench, BenchWriter, createBench } from "../testing/rigs/uploads/writer-bench.ts";
 
 const PART = 400;
 const WINDOW = 120;

@@ -3,10 +3,15 @@ import { expect } from "chai";
 import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { DomainError } from "../domain/errors.ts";
 import type { NewUpload } from "../domain/uploads/upload-catalogue.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
-import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
+import {
+  type Bench,
+  BenchWriter,
+  createBench,
+  BENCH_PART_BYTES as PART,
+} from "../testing/rigs/uploads/writer-bench.ts";
 
 describe("a part that comes slowly", () => {
   let now: number;

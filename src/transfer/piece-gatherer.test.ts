@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 import { BLOCK_BYTES, PIECE_MEAN_MIN_BYTES, PINNED_BYTES_PER_BYTE, PieceGatherer } from "./piece-gatherer.ts";
 
 /** A gatherer, with what it keeps by reference joining the copies. */

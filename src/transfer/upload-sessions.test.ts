@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { DomainError } from "../domain/errors.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { UploadSessions } from "./upload-sessions.ts";
 import { OwnSlots, type SlotPool, type SlotRefusal } from "./upload-slots.ts";
 

@@ -2,10 +2,15 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
-import { seededBytes } from "../testing/rigs/upload-rig.ts";
-import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
+import {
+  type Bench,
+  BenchWriter,
+  createBench,
+  BENCH_PART_BYTES as PART,
+} from "../testing/rigs/uploads/writer-bench.ts";
 
 const databaseGone = () => new DomainError("unavailable", "gone", { reason: "DATABASE_UNAVAILABLE" });
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { expect } from "chai";
-import { createIssuerKey, type OidcIssuer, startOidcIssuer } from "../../testing/rigs/oidc-issuer.ts";
+import { createIssuerKey, type OidcIssuer, startOidcIssuer } from "../../testing/rigs/callers/oidc-issuer.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { fetchKeys } from "./fetch-keys.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { useManualClock } from "../../testing/fakes/use-manual-clock.ts";
-import { createIssuerKey, type IssuerKey } from "../../testing/rigs/oidc-issuer.ts";
+import { createIssuerKey, type IssuerKey } from "../../testing/rigs/callers/oidc-issuer.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import type { FetchedKeys } from "./fetch-keys.ts";
 import { IssuerKeys, KEY_TIMES } from "./issuer-keys.ts";

@@ -2,7 +2,12 @@ import { createHmac } from "node:crypto";
 import { expect } from "chai";
 import { exportSPKI, importJWK } from "jose";
 import { DomainError } from "../../domain/errors.ts";
-import { createIssuerKey, type IssuerKey, type OidcIssuer, startOidcIssuer } from "../../testing/rigs/oidc-issuer.ts";
+import {
+  createIssuerKey,
+  type IssuerKey,
+  type OidcIssuer,
+  startOidcIssuer,
+} from "../../testing/rigs/callers/oidc-issuer.ts";
 import { CLAIM_NAMES, ODD_VALUES } from "../../testing/samples/malformed-tokens.ts";
 import { sampleIssuerPolicy } from "../../testing/samples/sample-issuer-policy.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";

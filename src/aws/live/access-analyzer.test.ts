@@ -3,7 +3,7 @@ import {
   type ScriptedAccessAnalyzer,
   startScriptedAccessAnalyzer,
 } from "../../testing/aws/scripted-access-analyzer.ts";
-import { policyAnalyzerContract, sampleRemark } from "../../testing/contracts/policy-analyzer-contract.ts";
+import { policyAnalyzerContract, sampleRemark } from "../../testing/contracts/aws/policy-analyzer-contract.ts";
 import { createAccessAnalyzer } from "./access-analyzer.ts";
 import type { LiveAwsProblem } from "./live-facets.ts";
 import type { PolicyKind } from "./policy-analyzer.ts";

@@ -1,6 +1,6 @@
 import { type Moto, startMoto } from "../../testing/aws/moto.ts";
 import { createMotoLiveAws, MOTO_LACKS, type MotoLiveAws } from "../../testing/aws/moto-live-aws.ts";
-import { liveAwsContract } from "../../testing/contracts/live-aws-contract.ts";
+import { liveAwsContract } from "../../testing/contracts/aws/live-aws-contract.ts";
 
 const REGION = "eu-central-1";
 

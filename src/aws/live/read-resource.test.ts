@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { type ScriptedCloudControl, startScriptedCloudControl } from "../../testing/aws/scripted-cloud-control.ts";
-import { liveResourcesContract } from "../../testing/contracts/live-resources-contract.ts";
+import { liveResourcesContract } from "../../testing/contracts/aws/live-resources-contract.ts";
 import { createLiveAws } from "./live-aws.ts";
 import { type LiveAws, LiveAwsProblem, RESOURCES_LISTED_MAX } from "./live-facets.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { FakePolicyAnalyzer } from "../../testing/aws/fake-policy-analyzer.ts";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
-import { sampleRemark } from "../../testing/contracts/policy-analyzer-contract.ts";
+import { sampleRemark } from "../../testing/contracts/aws/policy-analyzer-contract.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { findPolicies } from "../policy/policy.ts";
 import { parseSettings } from "../settings/parse-settings.ts";

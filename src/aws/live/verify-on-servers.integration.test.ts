@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
-import { startDevS3 } from "../../testing/rigs/dev-s3.ts";
-import type { S3Endpoint } from "../../testing/rigs/s3-subject.ts";
-import { startVersitygw } from "../../testing/rigs/versitygw.ts";
+import { startDevS3 } from "../../testing/rigs/storage/dev-s3.ts";
+import type { S3Endpoint } from "../../testing/rigs/storage/s3-subject.ts";
+import { startVersitygw } from "../../testing/rigs/storage/versitygw.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Finding } from "./finding.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
-import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
+import { findTool, TOOLS } from "../../testing/rigs/tools/find-tool.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import { printTerraform } from "./print-terraform.ts";

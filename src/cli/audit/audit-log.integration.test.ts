@@ -9,9 +9,9 @@ import { expect } from "chai";
 import { createNoteKey, parseNoteSigner, parseNoteVerifier } from "../../domain/log/signed-note.ts";
 import { LogPublisher } from "../../journal/log/log-publisher.ts";
 import { createLogStore } from "../../s3/log-store.ts";
-import { type DevS3, startDevS3 } from "../../testing/rigs/dev-s3.ts";
-import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/log-rig.ts";
-import { createTestAccess } from "../../testing/rigs/s3-subject.ts";
+import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/database/log-rig.ts";
+import { type DevS3, startDevS3 } from "../../testing/rigs/storage/dev-s3.ts";
+import { createTestAccess } from "../../testing/rigs/storage/s3-subject.ts";
 import { runCli } from "../program.ts";
 
 describe("sluice audit, of a published log", function () {

@@ -13,7 +13,7 @@ import { SMALLEST_SETTINGS } from "../../testing/aws/golden-settings.ts";
 import { toLiveSite } from "../../testing/aws/live-site.ts";
 import { startScriptedAccessAnalyzer } from "../../testing/aws/scripted-access-analyzer.ts";
 import { startScriptedCloudControl } from "../../testing/aws/scripted-cloud-control.ts";
-import { sampleRemark } from "../../testing/contracts/policy-analyzer-contract.ts";
+import { sampleRemark } from "../../testing/contracts/aws/policy-analyzer-contract.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
 import { AWS_STEPS, runCli } from "../program.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";

@@ -12,12 +12,12 @@ import { createUploadRepositories } from "../../postgres/uploads/upload-reposito
 import { createS3Client } from "../../s3/client.ts";
 import { Connections } from "../../s3/connections.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { startPgBouncer } from "../../testing/rigs/pgbouncer.ts";
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { createOpen, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { startPgBouncer } from "../../testing/rigs/database/pgbouncer.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { createOpen, TEST_ACTOR } from "../../testing/rigs/database/repository-subject.ts";
+import { withUntoldRole } from "../../testing/rigs/database/untold-role.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { createTlsCertificate } from "../../testing/rigs/tls-certificate.ts";
-import { withUntoldRole } from "../../testing/rigs/untold-role.ts";
 import { migrate } from "../operating/server-commands.ts";
 import { runCli } from "../program.ts";
 import { runDoctor } from "./doctor.ts";

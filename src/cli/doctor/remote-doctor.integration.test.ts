@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Client } from "pg";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { createTlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { type RemoteDoctorOptions, runRemoteDoctor } from "./remote-doctor.ts";

@@ -1,8 +1,8 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { MOVED_EVENT } from "../../testing/samples/sample-event.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 

@@ -2,8 +2,8 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { subscriptionNotFound } from "../../domain/repository-refusals.ts";
 import type { Subscription } from "../../domain/subscriptions/subscription.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 
 const UNTOUCHED = {} as ServerCommands;

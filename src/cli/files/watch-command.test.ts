@@ -2,8 +2,8 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import type { WatchReport } from "../../queries/upload-watches.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { sampleFile, sampleUpload } from "../../testing/samples/sample-records.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { type DevStsServer, type StsIdentity, startDevSts } from "../../devstack/sts-server.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../../testing/samples/sample-sts-identities.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
 

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { type OidcIssuer, startOidcIssuer } from "../../testing/rigs/callers/oidc-issuer.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { type OidcIssuer, startOidcIssuer } from "../../testing/rigs/oidc-issuer.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 import { openLoginFile } from "./login-file.ts";
 

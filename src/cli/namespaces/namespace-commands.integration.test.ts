@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
 import { runCli, type ServerCommands } from "../program.ts";

@@ -5,10 +5,10 @@ import { DomainError } from "../../domain/errors.ts";
 import { runLeased } from "../../jobs/run-leased.ts";
 import { createJobLeases } from "../../postgres/job-leases.ts";
 import { createDatabasePools } from "../../postgres/pool/pool.ts";
-import { authenticateCallers } from "../../testing/rigs/authenticate-callers.ts";
+import { authenticateCallers } from "../../testing/rigs/callers/authenticate-callers.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 

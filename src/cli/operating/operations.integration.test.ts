@@ -1,9 +1,9 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
-import { authenticateCallers } from "../../testing/rigs/authenticate-callers.ts";
+import { authenticateCallers } from "../../testing/rigs/callers/authenticate-callers.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 
 describe("sluice operations", function () {

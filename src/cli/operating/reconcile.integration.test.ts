@@ -6,9 +6,9 @@ import { z } from "zod";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { createDatabasePool } from "../../postgres/pool/pool.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
-import { createTestAccess } from "../../testing/rigs/s3-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
+import { createTestAccess } from "../../testing/rigs/storage/s3-subject.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 import { runReconcile } from "./reconcile-actions.ts";
 

@@ -2,8 +2,8 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 

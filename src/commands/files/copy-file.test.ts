@@ -2,7 +2,6 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import { toFileEtag } from "../../domain/files/file.ts";
-import { send } from "../../testing/rigs/object-store-subject.ts";
 import {
   commitFile,
   createOpen,
@@ -10,10 +9,11 @@ import {
   nextPath,
   nextUuid,
   RETENTION_MS,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
+import { send } from "../../testing/rigs/storage/object-store-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { seededBytes } from "../../testing/rigs/upload-rig.ts";
-import { createBench } from "../../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
+import { createBench } from "../../testing/rigs/uploads/writer-bench.ts";
 import { catchError, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { type CopyFileRequest, type CopyLimits, createFileCopier } from "./copy-file.ts";
 

@@ -3,8 +3,14 @@ import type { DomainError } from "../../domain/errors.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
-import { send } from "../../testing/rigs/object-store-subject.ts";
-import { createOpen, nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/repository-subject.ts";
+import {
+  createOpen,
+  nextIdentity,
+  nextPath,
+  nextUuid,
+  RETENTION_MS,
+} from "../../testing/rigs/database/repository-subject.ts";
+import { send } from "../../testing/rigs/storage/object-store-subject.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type PurgeFileRequest, purgeFile } from "./purge-file.ts";
 

@@ -4,7 +4,7 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { settleHolds } from "../../jobs/settle-holds.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/repository-subject.ts";
+import { nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/database/repository-subject.ts";
 import {
   catchError,
   SAMPLE_BYTES,

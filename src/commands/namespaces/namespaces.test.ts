@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { FakeNamespaceRepository } from "../../testing/fakes/fake-namespace-repository.ts";
-import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../../testing/rigs/database/repository-subject.ts";
 import { SAMPLE_CALLER, sampleNamespace } from "../../testing/samples/sample-records.ts";
 import { createNamespace } from "./create-namespace.ts";
 import { deleteNamespace } from "./delete-namespace.ts";

@@ -6,7 +6,7 @@ import type { Operation, OperationStep } from "../../domain/jobs/operation.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
 import { BucketRegions } from "../../domain/residency.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";

@@ -2,10 +2,10 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import type { Operation } from "../../domain/jobs/operation.ts";
-import { send } from "../../testing/rigs/object-store-subject.ts";
-import { createOpen, nextUuid, RETENTION_MS } from "../../testing/rigs/repository-subject.ts";
-import { seededBytes } from "../../testing/rigs/upload-rig.ts";
-import { createBench } from "../../testing/rigs/writer-bench.ts";
+import { createOpen, nextUuid, RETENTION_MS } from "../../testing/rigs/database/repository-subject.ts";
+import { send } from "../../testing/rigs/storage/object-store-subject.ts";
+import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
+import { createBench } from "../../testing/rigs/uploads/writer-bench.ts";
 import { catchError, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { createCopyWorker } from "./copy-worker.ts";
 

@@ -12,7 +12,7 @@ import {
   nextUuid,
   RETENTION_MS,
   sampleObject,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { createPurgeWorker } from "./purge-worker.ts";
 

@@ -7,11 +7,17 @@ import { continueErasures, reapplyErasures } from "../../jobs/erase-subjects.ts"
 import { createJournalWriter } from "../../postgres/journal/journal-writer.ts";
 import { createErasureRepository } from "../../postgres/privacy/erasures.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
+import { createDatabaseOn, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { executeOn } from "../../testing/rigs/database/postgres-form.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
+import {
+  createOpen,
+  nextIdentity,
+  nextUuid,
+  RETENTION_MS,
+  TEST_ACTOR,
+} from "../../testing/rigs/database/repository-subject.ts";
 import { fromNow } from "../../testing/rigs/from-now.ts";
-import { createDatabaseOn, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { executeOn } from "../../testing/rigs/postgres-form.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { createOpen, nextIdentity, nextUuid, RETENTION_MS, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { settleHold } from "../files/settle-hold.ts";
 import { eraseDataSubject } from "./erase-data-subject.ts";

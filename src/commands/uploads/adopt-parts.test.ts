@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
-import { expectRefusal, newUpload, nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { expectRefusal, newUpload, nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { seededBytes } from "../../testing/rigs/upload-rig.ts";
-import { BENCH_PART_BYTES, type Bench, BenchWriter, createBench } from "../../testing/rigs/writer-bench.ts";
+import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
+import { BENCH_PART_BYTES, type Bench, BenchWriter, createBench } from "../../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { adoptAtStart, readAdopted, readForCommit } from "./adopt-parts.ts";
 import { completeUpload } from "./complete-upload.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { expectRefusal, nextUuid } from "../../testing/rigs/repository-subject.ts";
-import { createBench } from "../../testing/rigs/writer-bench.ts";
+import { expectRefusal, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { createBench } from "../../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { UnfinishedUploads } from "./unfinished-uploads.ts";

@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
-import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
-import { seededBytes } from "../../testing/rigs/upload-rig.ts";
+import { expectRefusal } from "../../testing/rigs/database/repository-subject.ts";
+import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { readObject } from "./read-object.ts";
 

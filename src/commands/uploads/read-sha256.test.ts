@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
-import { seededBytes } from "../../testing/rigs/upload-rig.ts";
+import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { readSha256 } from "./read-sha256.ts";
 

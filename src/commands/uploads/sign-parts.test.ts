@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { newUpload, nextIdentity } from "../../testing/rigs/repository-subject.ts";
-import { BENCH_PART_BYTES, createBench } from "../../testing/rigs/writer-bench.ts";
+import { newUpload, nextIdentity } from "../../testing/rigs/database/repository-subject.ts";
+import { BENCH_PART_BYTES, createBench } from "../../testing/rigs/uploads/writer-bench.ts";
 import { SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { signParts } from "./sign-parts.ts";
 

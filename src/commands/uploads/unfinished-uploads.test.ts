@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
+import { expectRefusal } from "../../testing/rigs/database/repository-subject.ts";
 import { UnfinishedUploads } from "./unfinished-uploads.ts";
 
 describe("UnfinishedUploads", () => {

@@ -5,7 +5,6 @@ import type { NewEntry } from "../../domain/journal/new-entry.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
-import { send } from "../../testing/rigs/object-store-subject.ts";
 import {
   beginNext,
   createOpen,
@@ -14,7 +13,8 @@ import {
   nextUuid,
   RETENTION_MS,
   TEST_ACTOR,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
+import { send } from "../../testing/rigs/storage/object-store-subject.ts";
 import { catchError, SAMPLE_BYTES, sampleFile } from "../../testing/samples/sample-records.ts";
 import type { Difference, ReconcileOptions } from "./difference.ts";
 import { reconcileStorage } from "./reconcile-storage.ts";

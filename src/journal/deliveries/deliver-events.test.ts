@@ -5,8 +5,8 @@ import type { DeliveryLease } from "../../domain/subscriptions/delivery-leases.t
 import { DELIVERY_PACE } from "../../domain/subscriptions/judge-failure.ts";
 import { SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import { FakeSubscriptions } from "../../testing/fakes/fake-subscriptions.ts";
-import { useCollectedMetrics } from "../../testing/rigs/collected-metrics.ts";
-import { nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { useCollectedMetrics } from "../../testing/rigs/telemetry/collected-metrics.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { deliverEvents, type FollowedPlace } from "./deliver-events.ts";
 

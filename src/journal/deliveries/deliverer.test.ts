@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { EventSender } from "../../domain/subscriptions/delivery.ts";
 import { DELIVERY_PACE } from "../../domain/subscriptions/judge-failure.ts";
 import { FakeSubscriptions } from "../../testing/fakes/fake-subscriptions.ts";
-import { nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import type { DeliveryAccess, FollowedPlace } from "./deliver-events.ts";
 import { DELIVERER_LIMITS, Deliverer, type DelivererLimits } from "./deliverer.ts";

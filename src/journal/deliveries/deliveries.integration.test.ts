@@ -4,13 +4,13 @@ import { Client } from "pg";
 import { Webhook } from "standardwebhooks";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
-import { TEST_TOKEN_KEYS } from "../../testing/rigs/authenticate-upload-tokens.ts";
-import { type DevS3, startDevS3 } from "../../testing/rigs/dev-s3.ts";
-import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
-import { startServiceProcess } from "../../testing/rigs/service-process.ts";
+import { TEST_TOKEN_KEYS } from "../../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
+import { startServiceProcess } from "../../testing/rigs/service/service-process.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../../testing/rigs/service/webhook-receiver.ts";
+import { type DevS3, startDevS3 } from "../../testing/rigs/storage/dev-s3.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../../testing/rigs/webhook-receiver.ts";
 
 /** SubscriptionState and SubscriptionEndReason by their numbers. */
 const [ACTIVE, DEAD, LAPSED, EVENTS_RESET] = [1, 3, 2, 3];

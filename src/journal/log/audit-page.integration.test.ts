@@ -7,8 +7,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
-import { LogRig } from "../../testing/rigs/log-rig.ts";
+import { LogRig } from "../../testing/rigs/database/log-rig.ts";
+import { findTool, TOOLS } from "../../testing/rigs/tools/find-tool.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
 
 const SLUICE = fileURLToPath(new URL("../../cli/launch.js", import.meta.url));

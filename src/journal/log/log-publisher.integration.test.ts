@@ -3,8 +3,8 @@ import { DomainError } from "../../domain/errors.ts";
 import { LogProblem } from "../../domain/log/checkpoint.ts";
 import type { NoteSigner } from "../../domain/log/signed-note.ts";
 import { FakeLogStore } from "../../testing/fakes/fake-log-store.ts";
-import { findLogJudges, type JudgeLog } from "../../testing/rigs/log-judges.ts";
-import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/log-rig.ts";
+import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/database/log-rig.ts";
+import { findLogJudges, type JudgeLog } from "../../testing/rigs/tools/log-judges.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
 describe("LogPublisher", function () {

@@ -3,7 +3,7 @@ import { LogProblem } from "../../domain/log/checkpoint.ts";
 import { type NoteVerifier, parseNoteVerifier } from "../../domain/log/signed-note.ts";
 import { decodeBundle, encodeBundle } from "../../domain/log/tile-files.ts";
 import { FakeLogStore } from "../../testing/fakes/fake-log-store.ts";
-import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/log-rig.ts";
+import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/database/log-rig.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { verifyLog } from "./verify-log.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { commitFile, expectRefusal, nextIdentity, nextPath } from "../../testing/rigs/repository-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
+import { commitFile, expectRefusal, nextIdentity, nextPath } from "../../testing/rigs/database/repository-subject.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 
 describe("changeFile", () => {

@@ -3,9 +3,9 @@ import { sql } from "slonik";
 import { z } from "zod";
 import { parseFileOrder } from "../../domain/files/file-order.ts";
 import { parseFileFilter } from "../../domain/filter/file-filter.ts";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { commitFile } from "../../testing/rigs/repository-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
+import { commitFile } from "../../testing/rigs/database/repository-subject.ts";
 import { WALK_FILES_MAX } from "../search/list-files.ts";
 import { selectDue } from "./file-purge.ts";
 

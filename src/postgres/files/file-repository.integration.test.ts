@@ -1,6 +1,6 @@
-import { fileFilterContract } from "../../testing/contracts/file-filter-contract.ts";
-import { fileRepositoryContract } from "../../testing/contracts/file-repository-contract.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { fileFilterContract } from "../../testing/contracts/files/file-filter-contract.ts";
+import { fileRepositoryContract } from "../../testing/contracts/files/file-repository-contract.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 
 describe("createFileRepository", () => {
   fileRepositoryContract(createPostgresSubject);

@@ -3,8 +3,8 @@ import { sql } from "slonik";
 import { z } from "zod";
 import type { FilePage } from "../../domain/files/file-repository.ts";
 import { parseFileFilter } from "../../domain/filter/file-filter.ts";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { WALK_FILES_MAX } from "../search/list-files.ts";
 import { listSuperseded } from "./list-superseded.ts";
 

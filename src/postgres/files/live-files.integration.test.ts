@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { LiveFiles } from "./live-files.ts";
 
 const FILES = 3_000;

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
-import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
-import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { createOpen, nextUuid, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
+import { ensureNamespace } from "../../testing/rigs/database/ensure-namespace.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { createOpen, nextUuid, TEST_ACTOR } from "../../testing/rigs/database/repository-subject.ts";
 import { sampleEntry } from "../../testing/samples/sample-entries.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createLinkRepository } from "../links/link-repository.ts";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
 import type { JournalWriter } from "../../domain/journal/new-entry.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { sampleEntry } from "../../testing/samples/sample-entries.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { sql } from "slonik";
 import { hashPersonal, type LeafProof, type LogLeaves, toLogEntry } from "../../domain/log/log-leaves.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { createJournalRelay } from "./journal-relay.ts";
 import { createJournalWriter } from "./journal-writer.ts";
 import { createLogLeaves } from "./log-leaves.ts";

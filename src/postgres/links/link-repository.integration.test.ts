@@ -3,9 +3,9 @@ import { sql } from "slonik";
 import { z } from "zod";
 import { LINK_LIMITS } from "../../domain/links/link.ts";
 import { linkRepositoryContract } from "../../testing/contracts/link-repository-contract.ts";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { commitFile, nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
+import { commitFile, nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { LINKS_SCANNED_MAX } from "./link-repository.ts";
 
 describe("createLinkRepository", () => {

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
-import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { expectRefusal } from "../../testing/rigs/repository-subject.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { expectRefusal } from "../../testing/rigs/database/repository-subject.ts";
+import { startTlsPostgres } from "../../testing/rigs/database/tls-postgres.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
-import { startTlsPostgres } from "../../testing/rigs/tls-postgres.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { migrate, validateMigrations } from "../schema/migrate.ts";
 import type { DatabaseTls } from "./database-tls.ts";

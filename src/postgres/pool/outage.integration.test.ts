@@ -7,9 +7,15 @@ import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
-import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
-import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { createOpen, expectRefusal, newUpload, nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
+import { ensureNamespace } from "../../testing/rigs/database/ensure-namespace.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import {
+  createOpen,
+  expectRefusal,
+  newUpload,
+  nextIdentity,
+  nextUuid,
+} from "../../testing/rigs/database/repository-subject.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { migrate } from "../schema/migrate.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../../devstack/replicated-postgres.ts";
-import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
-import { pauseProcesses } from "../../testing/rigs/pause-processes.ts";
-import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
+import { ensureNamespace } from "../../testing/rigs/database/ensure-namespace.ts";
+import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/database/repository-subject.ts";
+import { pauseProcesses } from "../../testing/rigs/service/pause-processes.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createCommitMarks } from "../journal/commit-marks.ts";

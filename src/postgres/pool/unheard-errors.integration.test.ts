@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Client } from "pg";
-import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
+import { createTestDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
 import { hearClientErrors } from "./unheard-errors.ts";
 
 describe("hearClientErrors", () => {

@@ -3,7 +3,7 @@ import { sql } from "slonik";
 import { z } from "zod";
 import type { Change } from "../../domain/deed.ts";
 import type { Quotas } from "../../domain/namespaces/quotas.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import {
   beginNext,
   createOpen,
@@ -18,7 +18,7 @@ import {
   sampleObject,
   samplePart,
   TEST_ACTOR,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createNamespaceRepository } from "../namespace-repository.ts";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
-import { createEmptyDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
-import { executeOn } from "../../testing/rigs/postgres-form.ts";
-import { commitFile, nextPath } from "../../testing/rigs/repository-subject.ts";
+import { ensureNamespace } from "../../testing/rigs/database/ensure-namespace.ts";
+import { createEmptyDatabase, type TestDatabase } from "../../testing/rigs/database/postgres.ts";
+import { executeOn } from "../../testing/rigs/database/postgres-form.ts";
+import { commitFile, nextPath } from "../../testing/rigs/database/repository-subject.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { createJournalRelay } from "../journal/journal-relay.ts";
 import { createDatabasePools, type DatabasePools } from "../pool/pool.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
-import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { enteredByTest } from "../../testing/rigs/database/journal-guard.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { partBetween, readStatistics, StatisticsCache } from "./table-statistics.ts";
 

@@ -1,6 +1,6 @@
 import { sql } from "slonik";
 import { subscriptionsContract } from "../../testing/contracts/subscriptions-contract.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import { createDeliveryLeases } from "./delivery-leases.ts";
 import { createSubscriptionRepository } from "./subscription-repository.ts";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
 import type { CommitOutcome } from "../../domain/uploads/upload-commits.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import {
   commitFile,
   createOpen,
@@ -13,7 +13,7 @@ import {
   nextUuid,
   RETENTION_MS,
   sampleObject,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { violates } from "../pool/errors.ts";
 import { createDatabasePools } from "../pool/pool.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { commitFile, createOpen, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
+import { commitFile, createOpen, TEST_ACTOR } from "../../testing/rigs/database/repository-subject.ts";
 import { createUnfinishedCount } from "./count-unfinished.ts";
 
 describe("createUnfinishedCount", () => {

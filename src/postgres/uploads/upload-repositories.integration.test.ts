@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
-import { uploadRepositoriesContract } from "../../testing/contracts/upload-repositories-contract.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { uploadRepositoriesContract } from "../../testing/contracts/uploads/upload-repositories-contract.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import {
   beginNext,
   commitFile,
@@ -16,7 +16,7 @@ import {
   RETENTION_MS,
   sampleObject,
   samplePart,
-} from "../../testing/rigs/repository-subject.ts";
+} from "../../testing/rigs/database/repository-subject.ts";
 import { forgetRequests } from "../rows/request-rows.ts";
 
 describe("createUploadRepositories", () => {

@@ -4,7 +4,7 @@ import { toProvenRoot } from "../../domain/log/inclusion.ts";
 import { toLogEntry } from "../../domain/log/log-leaves.ts";
 import { hashLeaf } from "../../domain/log/merkle-tree.ts";
 import { type NoteVerifier, parseNoteVerifier } from "../../domain/log/signed-note.ts";
-import { LOG_NAME, LogRig } from "../../testing/rigs/log-rig.ts";
+import { LOG_NAME, LogRig } from "../../testing/rigs/database/log-rig.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { getInclusionProof, type InclusionProof } from "./get-inclusion-proof.ts";
 

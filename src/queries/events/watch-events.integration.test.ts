@@ -5,7 +5,7 @@ import type { EventLog, EventStretch, JournalEvent } from "../../domain/journal/
 import type { JournalRelay } from "../../domain/journal/journal.ts";
 import { createEventLog } from "../../postgres/journal/event-log.ts";
 import { createJournalRelay } from "../../postgres/journal/journal-relay.ts";
-import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
+import { createPostgresSubject } from "../../testing/rigs/database/postgres-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";

@@ -5,9 +5,13 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
-import { PLAIN_ENVIRONMENT } from "../../testing/rigs/plain-environment.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/rigs/schemathesis.ts";
+import { PLAIN_ENVIRONMENT } from "../../testing/rigs/service/plain-environment.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import {
+  findSchemathesis,
+  type Schemathesis,
+  type SchemathesisOptions,
+} from "../../testing/rigs/tools/schemathesis.ts";
 import { until } from "../../testing/rigs/until.ts";
 
 /** The test sends some 1,600 requests, which take 40 s on two idle cores. */

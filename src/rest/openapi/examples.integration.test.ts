@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { createNoteKey } from "../../domain/log/signed-note.ts";
-import { TEST_TOKEN_KEYS } from "../../testing/rigs/authenticate-upload-tokens.ts";
-import { callRest, type RestAnswer } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { TEST_TOKEN_KEYS } from "../../testing/rigs/callers/authenticate-upload-tokens.ts";
+import { callRest, type RestAnswer } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 
 interface Parameter {

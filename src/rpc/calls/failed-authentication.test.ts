@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { openApiServer } from "../../testing/rigs/api-server.ts";
+import { openApiServer } from "../../testing/rigs/service/api-server.ts";
 
 describe("authentication, on each face", () => {
   it("hears where a call comes from", async () => {

@@ -3,8 +3,8 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
-import { API_TOKEN, openApiServer } from "../../testing/rigs/api-server.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
+import { API_TOKEN, openApiServer } from "../../testing/rigs/service/api-server.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
 import { sampleFile } from "../../testing/samples/sample-records.ts";
 
 describe("createPositionInterceptor", () => {

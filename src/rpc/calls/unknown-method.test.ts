@@ -6,7 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import { expect } from "chai";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
 const TRANSPORTS: Record<string, (baseUrl: string) => Transport> = {

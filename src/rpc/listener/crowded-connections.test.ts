@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { expect } from "chai";
-import { TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
+import { TEST_LISTENER_LIMITS } from "../../testing/rigs/service/test-listener.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { type Listener, listen } from "./listener.ts";
 import type { ListenerLimits } from "./listener-limits.ts";

@@ -6,7 +6,7 @@ import net from "node:net";
 import { text } from "node:stream/consumers";
 import tls from "node:tls";
 import { expect } from "chai";
-import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
+import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/service/test-listener.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 import { type Listener, listen } from "./listener.ts";
 import type { ListenerLimits } from "./listener-limits.ts";

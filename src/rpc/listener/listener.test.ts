@@ -4,7 +4,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
-import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
+import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/service/test-listener.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { type Listener, listen } from "./listener.ts";
 import type { ListenerLimits } from "./listener-limits.ts";

@@ -10,7 +10,7 @@ import { expect } from "chai";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { FileQueryService, GetFileRequestSchema } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService, type WriteUploadRequest } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError, sampleFile } from "../../testing/samples/sample-records.ts";
 import { HEALTH_WATCH_LIMITS } from "../services/health-service.ts";

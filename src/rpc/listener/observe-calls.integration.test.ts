@@ -5,10 +5,10 @@ import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.t
 import { createJournal } from "../../postgres/journal/journal.ts";
 import { createJournalRelay } from "../../postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../../postgres/pool/pool.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { SERVICE_TOKEN } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { UploadRig } from "../../testing/rigs/upload-rig.ts";
+import { UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;

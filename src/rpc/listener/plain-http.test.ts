@@ -1,6 +1,6 @@
 import http from "node:http";
 import { expect } from "chai";
-import { API_TOKEN, type ApiServer, openApiServer, VISIBLE_NAMESPACE } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer, VISIBLE_NAMESPACE } from "../../testing/rigs/service/api-server.ts";
 
 describe("plain HTTP", () => {
   let server: ApiServer;

@@ -3,7 +3,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
 import { expect } from "chai";
-import { type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 
 const CALL = "POST /sluice.v1.FileQueryService/GetFile HTTP/1.1\r\n";

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { expect } from "chai";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
 import { createTlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 
 describe("the headers of every answer", () => {

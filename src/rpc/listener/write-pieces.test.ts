@@ -3,7 +3,7 @@ import { createServer, type Http2ServerRequest, type Http2ServerResponse } from 
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { settle } from "../../testing/fakes/settle.ts";
-import { UnreadHttp2 } from "../../testing/rigs/unread-http2.ts";
+import { UnreadHttp2 } from "../../testing/rigs/service/unread-http2.ts";
 import { writePieces } from "./write-pieces.ts";
 
 const PIECE_BYTES = 64 * 1024;

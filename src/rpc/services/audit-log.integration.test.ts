@@ -7,9 +7,9 @@ import { createSluiceClient } from "../../client/client.ts";
 import { createNoteKey, type NoteVerifier, parseNoteVerifier } from "../../domain/log/signed-note.ts";
 import { verifyLog } from "../../journal/log/verify-log.ts";
 import { createLogStore } from "../../s3/log-store.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
-import { createTestAccess } from "../../testing/rigs/s3-subject.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
+import { createTestAccess } from "../../testing/rigs/storage/s3-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 

@@ -6,9 +6,9 @@ import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { NamespaceService, Role } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { createSluiceClient } from "../../client/client.ts";
-import { authenticateCallers } from "../../testing/rigs/authenticate-callers.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
+import { authenticateCallers } from "../../testing/rigs/callers/authenticate-callers.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 

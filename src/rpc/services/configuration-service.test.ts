@@ -3,7 +3,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { ConfigurationFormat, ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { generateFromSettings } from "../../aws/generate-from-settings.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 
 const SETTINGS = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';
 

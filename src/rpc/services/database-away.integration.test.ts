@@ -8,9 +8,9 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../ge
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { migrate } from "../../postgres/schema/migrate.ts";
-import { pauseProcesses } from "../../testing/rigs/pause-processes.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { pauseProcesses } from "../../testing/rigs/service/pause-processes.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 
 const AWAY = { status: 503, reason: "DATABASE_UNAVAILABLE", retryAfter: "1" };

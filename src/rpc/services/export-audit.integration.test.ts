@@ -13,11 +13,11 @@ import type { Operation } from "../../../gen/sluice/v1/job_service_pb.ts";
 import { NamespaceService, Role } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { runCli, type ServerCommands } from "../../cli/program.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
-import { authenticateCallers } from "../../testing/rigs/authenticate-callers.ts";
+import { authenticateCallers } from "../../testing/rigs/callers/authenticate-callers.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, startService } from "../../testing/rigs/running-service.ts";
-import { createS3Subject } from "../../testing/rigs/s3-subject.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
+import { createS3Subject } from "../../testing/rigs/storage/s3-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { ReadFileRequestSchema } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { encodeFrame } from "../../client/grpc-frames.ts";
 import type { ReadFileEvent } from "../../queries/read-file.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { sampleChunk, sampleFile } from "../../testing/samples/sample-records.ts";
 import type { FileQueryFunctions } from "./file-query-service.ts";

@@ -21,7 +21,7 @@ import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts
 import { PrivacyService } from "../../../gen/sluice/v1/privacy_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { ERROR_MESSAGE_MAX } from "../calls/errors.ts";
 
 /** Texts that would do harm if they were taken for SQL, a header, a pattern, a path of the system or a terminal. */

@@ -5,10 +5,10 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
-import { SERVICE_TOKEN } from "../../testing/rigs/running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "../../testing/rigs/service-process.ts";
+import { SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "../../testing/rigs/service/service-process.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { seededBytes, UploadRig } from "../../testing/rigs/upload-rig.ts";
+import { seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
 const HEADERS = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
 

@@ -8,9 +8,9 @@ import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.t
 import { UploadService, type WriteUploadRequestSchema } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient } from "../../client/client.ts";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../../devstack/replicated-postgres.ts";
-import { nextPath } from "../../testing/rigs/repository-subject.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { nextPath } from "../../testing/rigs/database/repository-subject.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
 const NAMESPACE = "default";

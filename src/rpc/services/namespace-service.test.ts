@@ -4,8 +4,8 @@ import { expect } from "chai";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { NamespaceService, Role } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import type { NamespaceRecord } from "../../domain/namespaces/namespace-repository.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
 import { catchError, sampleNamespace } from "../../testing/samples/sample-records.ts";
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };

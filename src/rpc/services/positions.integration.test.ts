@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 
 describe("Positions", () => {
   let service: RunningService;

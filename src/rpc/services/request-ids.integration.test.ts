@@ -5,8 +5,8 @@ import { expect } from "chai";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { fromConnectError, type SluiceError } from "../../client/sluice-error.ts";
-import { SERVICE_TOKEN } from "../../testing/rigs/running-service.ts";
-import { expectRefused, UploadRig } from "../../testing/rigs/upload-rig.ts";
+import { SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
+import { expectRefused, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
 describe("The request id of a command", () => {
   let rig: UploadRig;

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
+import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { sampleFile, sampleUpload } from "../../testing/samples/sample-records.ts";
 
 const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";

@@ -7,9 +7,9 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type PartToSignSchema, type SignedPart, UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../../testing/rigs/running-service.ts";
-import { putPresigned } from "../../testing/rigs/s3-subject.ts";
-import { seededBytes, UploadRig } from "../../testing/rigs/upload-rig.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
+import { putPresigned } from "../../testing/rigs/storage/s3-subject.ts";
+import { seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
 const HEADERS = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
 /** The fields of a request that a test changes. */

@@ -11,8 +11,8 @@ import { expect } from "chai";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/api-server.ts";
-import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
+import { findTool, TOOLS } from "../../testing/rigs/tools/find-tool.ts";
 import { catchError, sampleFile } from "../../testing/samples/sample-records.ts";
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };

@@ -6,10 +6,10 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { type DevS3Server, startDevS3Server } from "../../devstack/s3-server/dev-s3-server.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { expectRefused, seededBytes, UploadRig } from "../../testing/rigs/upload-rig.ts";
+import { expectRefused, seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
 const KEYS = { accessKeyId: "AKIDTEST", secretAccessKey: "secret/with+odd=characters", region: "eu-central-1" };
 

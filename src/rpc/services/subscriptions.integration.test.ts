@@ -10,10 +10,10 @@ import {
   SubscriptionEndReason,
   SubscriptionState,
 } from "../../../gen/sluice/v1/event_service_pb.ts";
-import { callRest } from "../../testing/rigs/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
+import { callRest } from "../../testing/rigs/service/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../../testing/rigs/service/webhook-receiver.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../../testing/rigs/webhook-receiver.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
 const BUS = "arn:aws:events:eu-central-1:111122223333:event-bus/files";

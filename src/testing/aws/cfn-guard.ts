@@ -3,7 +3,7 @@ import { access, constants, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { CI_CACHE } from "../rigs/find-program.ts";
+import { CI_CACHE } from "../rigs/tools/find-program.ts";
 
 const PACKAGE = "@cdklabs/cdk-validator-cfnguard";
 const VERSION = "0.0.62";

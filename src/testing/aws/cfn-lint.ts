@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { text } from "node:stream/consumers";
-import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { findTool, TOOLS } from "../rigs/tools/find-tool.ts";
 
 /** A start costs 1.5 s and a template 0.3 s and more: enough templates a process that the start hardly counts. */
 const FILES_A_PROCESS = 40;

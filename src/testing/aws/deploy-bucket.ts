@@ -32,7 +32,7 @@ import {
 } from "@aws-sdk/client-s3";
 import type { BucketFacet } from "../../aws/live/live-facets.ts";
 import { type Plain, toList } from "../../aws/live/plain.ts";
-import { toApiInventory, toApiLifecycleRule, toApiNotifications } from "../rigs/api-form.ts";
+import { toApiInventory, toApiLifecycleRule, toApiNotifications } from "../rigs/storage/api-form.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the inverse of a reading is as deep as S3's API, and tests alone use it
 type Loose = any;

@@ -1,5 +1,5 @@
-import { type LiveAwsSubject, liveAwsContract } from "../contracts/live-aws-contract.ts";
-import { liveResourcesContract } from "../contracts/live-resources-contract.ts";
+import { type LiveAwsSubject, liveAwsContract } from "../contracts/aws/live-aws-contract.ts";
+import { liveResourcesContract } from "../contracts/aws/live-resources-contract.ts";
 import { FakeLiveAws } from "./fake-live-aws.ts";
 
 describe("FakeLiveAws", () => {

@@ -1,4 +1,4 @@
-import { policyAnalyzerContract } from "../contracts/policy-analyzer-contract.ts";
+import { policyAnalyzerContract } from "../contracts/aws/policy-analyzer-contract.ts";
 import { FakePolicyAnalyzer } from "./fake-policy-analyzer.ts";
 
 describe("FakePolicyAnalyzer", () => {

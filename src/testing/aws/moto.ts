@@ -1,5 +1,5 @@
-import { TOOLS } from "../rigs/find-tool.ts";
-import { startTool, type ToolProcess } from "../rigs/tool-process.ts";
+import { TOOLS } from "../rigs/tools/find-tool.ts";
+import { startTool, type ToolProcess } from "../rigs/tools/tool-process.ts";
 
 /**
  * A running moto_server: AWS's APIs (S3, IAM, STS and more) in memory, by somebody else. One address serves all of them,

@@ -1,6 +1,6 @@
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { findTool, TOOLS } from "../rigs/tools/find-tool.ts";
 
 /** What CloudFormation's registry says of a resource type. */
 export interface RegistrySchema {

@@ -11,7 +11,7 @@ import {
   RETENTION_MS,
   type RepositorySubject,
   TEST_ACTOR,
-} from "../rigs/repository-subject.ts";
+} from "../rigs/database/repository-subject.ts";
 
 const HOUR_MS = 3_600_000;
 const VISITOR = { sourceAddress: "192.0.2.7", userAgent: "Robert'); DROP TABLE link;--" };

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Grant } from "../../domain/access/grants.ts";
 import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "../../domain/namespaces/namespace-repository.ts";
-import { expectRefusal, TEST_ACTOR } from "../rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../rigs/database/repository-subject.ts";
 import { catchError, sampleNamespace } from "../samples/sample-records.ts";
 
 /** A repository of namespaces, and a way to keep a namespace from being empty. */

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { DeliveryLease, DeliveryLeases } from "../../domain/subscriptions/delivery-leases.ts";
 import { SUBSCRIPTION_LIMITS } from "../../domain/subscriptions/subscription.ts";
 import type { NewSubscription, SubscriptionRepository } from "../../domain/subscriptions/subscription-repository.ts";
-import { expectRefusal, nextIdentity, nextUuid, TEST_ACTOR } from "../rigs/repository-subject.ts";
+import { expectRefusal, nextIdentity, nextUuid, TEST_ACTOR } from "../rigs/database/repository-subject.ts";
 
 const LEASE_MS = 15_000;
 const HOUR_MS = 3_600_000;

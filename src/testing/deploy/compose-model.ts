@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { findTool, TOOLS } from "../rigs/tools/find-tool.ts";
 
 /** A service of a compose file, as far as tests read it. */
 export interface ComposeService {

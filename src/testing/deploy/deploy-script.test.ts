@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { findProgram } from "../rigs/find-program.ts";
+import { findProgram } from "../rigs/tools/find-program.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../../deploy/ecs/deploy.sh", import.meta.url));
 /** Writes down what it is asked, and answers as AWS's command line would: by the output's name, or a name that follows from the question. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { parse } from "yaml";
-import { openPromtool } from "../rigs/promtool.ts";
+import { openPromtool } from "../rigs/telemetry/promtool.ts";
 import { GOLDEN_VALUES, OWN_VALUES, STACK_VALUES, toGoldenFile } from "./chart-values.ts";
 import { findHelm, type Helm } from "./helm.ts";
 import { findManifest } from "./manifests.ts";

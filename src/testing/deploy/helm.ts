@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { findTool, TOOLS } from "../rigs/tools/find-tool.ts";
 
 /** The folder of the chart. */
 export const CHART = fileURLToPath(new URL("../../../deploy/helm/", import.meta.url));

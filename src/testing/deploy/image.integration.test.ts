@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { crc32 } from "../../domain/crc32.ts";
-import { type DevS3, startDevS3 } from "../rigs/dev-s3.ts";
-import { createTestDatabase, type TestDatabase } from "../rigs/postgres.ts";
-import { RawConnection } from "../rigs/raw-write-call.ts";
-import { SERVICE_TOKEN } from "../rigs/running-service.ts";
-import { type ImageContainer, openTestImage, type TestImage, wordsOf } from "../rigs/test-image.ts";
+import { type ImageContainer, openTestImage, type TestImage, wordsOf } from "../rigs/containers/test-image.ts";
+import { createTestDatabase, type TestDatabase } from "../rigs/database/postgres.ts";
+import { SERVICE_TOKEN } from "../rigs/service/running-service.ts";
+import { type DevS3, startDevS3 } from "../rigs/storage/dev-s3.ts";
 import { until } from "../rigs/until.ts";
-import { seededBytes } from "../rigs/upload-rig.ts";
+import { RawConnection } from "../rigs/uploads/raw-write-call.ts";
+import { seededBytes } from "../rigs/uploads/upload-rig.ts";
 
 const PART_BYTES = 5 * 2 ** 20;
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import { CI_CACHE } from "../rigs/find-program.ts";
-import { findTool, TOOLS } from "../rigs/find-tool.ts";
+import { CI_CACHE } from "../rigs/tools/find-program.ts";
+import { findTool, TOOLS } from "../rigs/tools/find-tool.ts";
 
 /** Where `.ci/run` keeps the definitions of what the operator of Prometheus adds to Kubernetes. */
 const OPERATOR = join(CI_CACHE, "prometheus-operator-v0.85.0");

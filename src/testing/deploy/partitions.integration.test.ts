@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
-import { divideByNamespace, readPostgresForm } from "../rigs/postgres-form.ts";
-import { createPostgresSubject } from "../rigs/postgres-subject.ts";
-import { commitFile, nextPath } from "../rigs/repository-subject.ts";
+import { divideByNamespace, readPostgresForm } from "../rigs/database/postgres-form.ts";
+import { createPostgresSubject } from "../rigs/database/postgres-subject.ts";
+import { commitFile, nextPath } from "../rigs/database/repository-subject.ts";
 
 /** Keys, references, indexes and triggers of the tables, without those that partitions have, and without what a copy writes in another way: parentheses. */
 const SELECT_PARTS = `

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { migrate } from "../../postgres/schema/migrate.ts";
-import { startDevS3 } from "../rigs/dev-s3.ts";
-import { startRdsGate } from "../rigs/rds-gate.ts";
-import { startServiceProcess } from "../rigs/service-process.ts";
+import { startRdsGate } from "../rigs/database/rds-gate.ts";
+import { startTrustingPostgres } from "../rigs/database/trusting-postgres.ts";
+import { startServiceProcess } from "../rigs/service/service-process.ts";
+import { startDevS3 } from "../rigs/storage/dev-s3.ts";
 import { createTlsCertificate } from "../rigs/tls-certificate.ts";
-import { startTrustingPostgres } from "../rigs/trusting-postgres.ts";
 
 /** A deployment as it was rendered for a database. */
 export interface Deployment {

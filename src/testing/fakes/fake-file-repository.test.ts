@@ -1,6 +1,6 @@
-import { fileFilterContract } from "../contracts/file-filter-contract.ts";
-import { fileRepositoryContract } from "../contracts/file-repository-contract.ts";
-import type { RepositorySubject } from "../rigs/repository-subject.ts";
+import { fileFilterContract } from "../contracts/files/file-filter-contract.ts";
+import { fileRepositoryContract } from "../contracts/files/file-repository-contract.ts";
+import type { RepositorySubject } from "../rigs/database/repository-subject.ts";
 import { FakeFileRepository } from "./fake-file-repository.ts";
 import { createFakeUploads } from "./uploads/fake-upload-repositories.ts";
 

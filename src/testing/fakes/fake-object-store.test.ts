@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { objectStoreContract, toManifest } from "../contracts/object-store-contract.ts";
-import { beginUpload, PART_MIN_BYTES, sampleBytes, send, sendPart } from "../rigs/object-store-subject.ts";
+import { objectStoreContract, toManifest } from "../contracts/objects/object-store-contract.ts";
+import { beginUpload, PART_MIN_BYTES, sampleBytes, send, sendPart } from "../rigs/storage/object-store-subject.ts";
 import { FakeObjectStore } from "./fake-object-store.ts";
 
 objectStoreContract("FakeObjectStore", async () => {

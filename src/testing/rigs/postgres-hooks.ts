@@ -4,7 +4,7 @@
  */
 export const mochaHooks = {
   async afterAll(): Promise<void> {
-    const { stopTestPostgres } = await import("./postgres.ts");
+    const { stopTestPostgres } = await import("./database/postgres.ts");
     await stopTestPostgres();
   },
 };

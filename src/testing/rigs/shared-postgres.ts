@@ -1,4 +1,4 @@
-import { SHARED_SERVER, startTestServer } from "./postgres.ts";
+import { SHARED_SERVER, startTestServer } from "./database/postgres.ts";
 
 let stop: (() => Promise<void>) | undefined;
 

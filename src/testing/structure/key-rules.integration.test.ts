@@ -1,6 +1,6 @@
 import { AssertionError, expect } from "chai";
 import { Client } from "pg";
-import { createTestDatabase, type TestDatabase } from "../rigs/postgres.ts";
+import { createTestDatabase, type TestDatabase } from "../rigs/database/postgres.ts";
 import { findKeyBreaches, type SchemaIndex, SELECT_SCHEMA_INDEXES } from "./key-rules.ts";
 
 describe("the keys of the schema", () => {

@@ -14,9 +14,9 @@ import { tokenKeys } from "../../config/token-keys.ts";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
-import { findProgram } from "../rigs/find-program.ts";
-import { PLAIN_ENVIRONMENT } from "../rigs/plain-environment.ts";
-import { seededBytes } from "../rigs/upload-rig.ts";
+import { PLAIN_ENVIRONMENT } from "../rigs/service/plain-environment.ts";
+import { findProgram } from "../rigs/tools/find-program.ts";
+import { seededBytes } from "../rigs/uploads/upload-rig.ts";
 import { testedBlock } from "./pages.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));

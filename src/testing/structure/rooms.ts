@@ -361,10 +361,26 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       runs: ["samples"],
       structure: [],
       fakes: { imports: ["samples"], inner: { uploads: ["."] } },
-      rigs: ["fakes", "samples"],
+      rigs: {
+        imports: ["fakes", "samples"],
+        // Times, certificates and Mocha's own hooks lie in the hall.
+        inner: {
+          tools: [],
+          callers: ["."],
+          telemetry: ["tools"],
+          database: [".", "tools"],
+          storage: ["tools"],
+          service: [".", "database", "storage"],
+          uploads: [".", "database", "service", "storage"],
+          containers: ["database", "storage"],
+        },
+      },
       aws: ["rigs", "samples"],
       deploy: ["aws", "rigs", "structure"],
-      contracts: ["aws", "rigs", "fakes", "samples"],
+      contracts: {
+        imports: ["aws", "rigs", "fakes", "samples"],
+        inner: { files: [], uploads: [], objects: [], aws: [] },
+      },
     },
   },
   // The composition root: what is made of what.

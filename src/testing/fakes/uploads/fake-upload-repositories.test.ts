@@ -1,4 +1,4 @@
-import { uploadRepositoriesContract } from "../../contracts/upload-repositories-contract.ts";
+import { uploadRepositoriesContract } from "../../contracts/uploads/upload-repositories-contract.ts";
 import { FakeFileRepository } from "../fake-file-repository.ts";
 import { createFakeUploads } from "./fake-upload-repositories.ts";
 
