@@ -2,9 +2,9 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { IDENTITY_QUERY } from "../domain/access/iam-token.ts";
-import { parseRequestTarget, type RequestTarget } from "./s3-server/request-target.ts";
-import { S3Error } from "./s3-server/s3-error.ts";
-import { verifySignature } from "./s3-server/sigv4.ts";
+import { parseRequestTarget, type RequestTarget } from "./s3-server/protocol/request-target.ts";
+import { S3Error } from "./s3-server/protocol/s3-error.ts";
+import { verifySignature } from "./s3-server/protocol/sigv4.ts";
 
 /** Whose credentials are known. */
 export interface StsIdentity {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
-import type { Operation } from "../devstack/s3-server/operation.ts";
+import type { Operation } from "../devstack/s3-server/protocol/operation.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { expectRefusal, toManifest } from "../testing/contracts/objects/object-store-contract.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";

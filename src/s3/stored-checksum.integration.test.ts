@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
-import type { Operation } from "../devstack/s3-server/operation.ts";
+import type { Operation } from "../devstack/s3-server/protocol/operation.ts";
 import { expectRefusal, toManifest } from "../testing/contracts/objects/object-store-contract.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/storage/dev-s3.ts";
 import {

@@ -3,8 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
-import { parseRequestTarget } from "../devstack/s3-server/request-target.ts";
-import { verifySignature } from "../devstack/s3-server/sigv4.ts";
+import { parseRequestTarget } from "../devstack/s3-server/protocol/request-target.ts";
+import { verifySignature } from "../devstack/s3-server/protocol/sigv4.ts";
 import { createSignedTransport } from "./signed-transport.ts";
 
 const KEYS = { accessKeyId: "AKIDTEST", secretAccessKey: "secret/with+odd=characters", sessionToken: "session" };

@@ -1,11 +1,12 @@
 import { once } from "node:events";
 
 import { setTimeout as delay } from "node:timers/promises";
-import { toErrorXml } from "./error-document.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
 import type { Fault } from "./faults.ts";
-import { HANDLERS } from "./handlers.ts";
-import { ConnectionLost } from "./receive-payload.ts";
+import { HANDLERS } from "./operations/handlers.ts";
+import type { S3State } from "./operations/state.ts";
+import { toErrorXml } from "./protocol/error-document.ts";
+import type { Answer, Exchange } from "./protocol/exchange.ts";
+import { ConnectionLost } from "./protocol/receive-payload.ts";
 
 /** A request with everything needed to answer it. */
 export interface PendingRequest {

@@ -3,14 +3,14 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { Catalog } from "./catalog.ts";
-import { CatalogFiles } from "./catalog-files.ts";
-import { createDiscardingBlobs } from "./discarding-blobs.ts";
-import { openDiskBlobs } from "./disk-blobs.ts";
-import type { S3State } from "./exchange.ts";
 import type { FaultPlan } from "./faults.ts";
-import type { Operation } from "./operation.ts";
+import type { S3State } from "./operations/state.ts";
+import type { Operation } from "./protocol/operation.ts";
 import { RequestPipeline } from "./request-pipeline.ts";
+import { Catalog } from "./storage/catalog.ts";
+import { CatalogFiles } from "./storage/catalog-files.ts";
+import { createDiscardingBlobs } from "./storage/discarding-blobs.ts";
+import { openDiskBlobs } from "./storage/disk-blobs.ts";
 
 /** How to run a development S3 server. Times in milliseconds. */
 export interface DevS3ServerOptions {

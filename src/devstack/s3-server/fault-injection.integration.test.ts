@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { expect } from "chai";
 import type { Fault } from "./faults.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "./protocol/operation.ts";
 import { codeOf, TestRig } from "./test-rig.ts";
 
 const Bucket = TestRig.bucket;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OPERATIONS, type Operation } from "./operation.ts";
+import { OPERATIONS, type Operation } from "./protocol/operation.ts";
 
 /** A fault: how a request goes wrong. */
 export type Fault =

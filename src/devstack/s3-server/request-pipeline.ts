@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answerRequest } from "./answer-request.ts";
-import { answerPreflight, corsHeaders } from "./cors.ts";
-import { toErrorXml } from "./error-document.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { FaultPlan } from "./faults.ts";
-import { type Operation, operationOf } from "./operation.ts";
-import { ConnectionLost } from "./receive-payload.ts";
-import { parseRequestTarget, type RequestTarget } from "./request-target.ts";
-import { S3Error } from "./s3-error.ts";
-import { sendAnswer } from "./send-answer.ts";
-import { assertRegion, type SigningAuthority, verifySignature } from "./sigv4.ts";
+import type { S3State } from "./operations/state.ts";
+import { answerPreflight, corsHeaders } from "./protocol/cors.ts";
+import { toErrorXml } from "./protocol/error-document.ts";
+import type { Answer, Exchange } from "./protocol/exchange.ts";
+import { type Operation, operationOf } from "./protocol/operation.ts";
+import { ConnectionLost } from "./protocol/receive-payload.ts";
+import { parseRequestTarget, type RequestTarget } from "./protocol/request-target.ts";
+import { S3Error } from "./protocol/s3-error.ts";
+import { sendAnswer } from "./protocol/send-answer.ts";
+import { assertRegion, type SigningAuthority, verifySignature } from "./protocol/sigv4.ts";
 
 /** Who may send requests, and who hears of failures. */
 export interface RequestPipelineOptions {

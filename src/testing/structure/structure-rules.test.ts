@@ -93,6 +93,14 @@ describe("the rules of the structure", () => {
       expect(breachesOf("src/testing/rigs/a.ts", 'import { b } from "../fakes/uploads/b.ts";')).to.deep.equal([]);
       const [breach] = breachesOf("src/testing/fakes/uploads/a.ts", 'import { b } from "../../rigs/b.ts";');
       expect(breach).to.contain("testing/fakes must not know testing/rigs");
+      const [other] = breachesOf("src/devstack/s3-server/protocol/a.ts", 'import { b } from "../storage/b.ts";');
+      expect(other).to.contain("devstack/s3-server/protocol must not know devstack/s3-server/storage");
+      expect(breachesOf("src/devstack/s3-server/storage/b.ts", 'import { a } from "../protocol/a.ts";')).to.deep.equal(
+        [],
+      );
+      expect(breachesOf("src/devstack/s3-server/protocol/a.ts", 'import { b } from "../main.ts";')[0]).to.contain(
+        "the hall of devstack/s3-server",
+      );
       expect(breachesOf("src/testing/fakes/files/a.ts", "")[0]).to.contain('testing/fakes has no inner room "files"');
     });
   });

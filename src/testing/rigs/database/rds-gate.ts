@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
-import { parseRequestTarget } from "../../../devstack/s3-server/request-target.ts";
-import { verifySignature } from "../../../devstack/s3-server/sigv4.ts";
+import { parseRequestTarget } from "../../../devstack/s3-server/protocol/request-target.ts";
+import { verifySignature } from "../../../devstack/s3-server/protocol/sigv4.ts";
 import type { TlsCertificate } from "../tls-certificate.ts";
 
 /** How RDS's front is played. */

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { assertWritable, type WriteConditions } from "../protocol/preconditions.ts";
+import { S3Error } from "../protocol/s3-error.ts";
 import type { BlobStore } from "./blobs.ts";
 import {
   assertBucketName,
@@ -10,9 +12,7 @@ import {
   type OpenUpload,
 } from "./bucket.ts";
 import type { CatalogFiles } from "./catalog-files.ts";
-import { assertWritable, type WriteConditions } from "./preconditions.ts";
 import type { DeleteMarker, ObjectRecord, PartRecord, UploadRecord, Versioning, VersionRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
 import { idOf } from "./version-history.ts";
 
 /** How many completions of a bucket are remembered for repeated calls; S3 remembers them for a while. */

@@ -1,11 +1,12 @@
-import type { Answer, Exchange, S3State } from "./exchange.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { compareKeys } from "../protocol/page-keys.ts";
+import { receiveText } from "../protocol/receive-text.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, type Markup, xmlDocument } from "../protocol/xml.ts";
+import type { VersionRecord } from "../storage/records.ts";
+import { idOf } from "../storage/version-history.ts";
 import { keyEncoder, readCount } from "./list-operations.ts";
-import { compareKeys } from "./page-keys.ts";
-import { receiveText } from "./receive-text.ts";
-import type { VersionRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
-import { idOf } from "./version-history.ts";
-import { element, type Markup, xmlDocument } from "./xml.ts";
+import type { S3State } from "./state.ts";
 
 /** PutBucketVersioning: Enabled or Suspended; MFA delete is not read. */
 export async function putBucketVersioning(state: S3State, exchange: Exchange): Promise<Answer> {

@@ -1,5 +1,5 @@
-import type { Description, ObjectRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import type { Description, ObjectRecord } from "../storage/records.ts";
 
 const KEPT_HEADERS = ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 const METADATA_PREFIX = "x-amz-meta-";

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { GetObjectCommand, PutObjectCommand, S3Client, UploadPartCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { expect } from "chai";
-import { type RawRequest, TestRig } from "./test-rig.ts";
+import { type RawRequest, TestRig } from "../test-rig.ts";
 
 const Bucket = TestRig.bucket;
 const run = promisify(execFile);

@@ -1,15 +1,16 @@
-import { parseByteRange } from "./byte-range.ts";
-import { encodeCrc32 } from "./crc32.ts";
+import { parseByteRange } from "../protocol/byte-range.ts";
+import { encodeCrc32 } from "../protocol/crc32.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { assertWritable, judgeReadConditions, readWriteConditions } from "../protocol/preconditions.ts";
+import { receiveText } from "../protocol/receive-text.ts";
+import type { RequestTarget } from "../protocol/request-target.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, parseItems, xmlDocument } from "../protocol/xml.ts";
+import type { ObjectRecord } from "../storage/records.ts";
+import { idOf } from "../storage/version-history.ts";
 import { describeObject, ENCRYPTION_HEADERS, readDescription, readOverrides, versionHeaders } from "./description.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
-import { assertWritable, judgeReadConditions, readWriteConditions } from "./preconditions.ts";
 import { receiveBlob } from "./receive-blob.ts";
-import { receiveText } from "./receive-text.ts";
-import type { ObjectRecord } from "./records.ts";
-import type { RequestTarget } from "./request-target.ts";
-import { S3Error } from "./s3-error.ts";
-import { idOf } from "./version-history.ts";
-import { element, parseItems, xmlDocument } from "./xml.ts";
+import type { S3State } from "./state.ts";
 
 const DELETE_MAX_KEYS = 1000;
 

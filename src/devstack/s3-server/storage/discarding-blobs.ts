@@ -1,6 +1,6 @@
+import { S3Error } from "../protocol/s3-error.ts";
 import type { BlobStore, BlobWriter, Segment } from "./blobs.ts";
 import { freeBuffer } from "./free-buffer.ts";
-import { S3Error } from "./s3-error.ts";
 
 /**
  * Counts bytes and keeps none: the other side of a load test, as cheap as it can be for each byte. Everything but

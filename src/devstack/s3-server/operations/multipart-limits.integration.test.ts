@@ -8,8 +8,8 @@ import {
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { expect } from "chai";
-import { encodeCrc32 } from "./crc32.ts";
-import { TestRig } from "./test-rig.ts";
+import { encodeCrc32 } from "../protocol/crc32.ts";
+import { TestRig } from "../test-rig.ts";
 
 const Bucket = TestRig.bucket;
 

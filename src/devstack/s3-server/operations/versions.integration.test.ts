@@ -13,7 +13,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { expect } from "chai";
-import { codeOf, TestRig } from "./test-rig.ts";
+import { codeOf, TestRig } from "../test-rig.ts";
 
 const Bucket = TestRig.bucket;
 const Key = "folder/k&y";

@@ -1,8 +1,8 @@
-import type { OpenUpload } from "./bucket.ts";
-import { combineCrc32, compositeCrc32, encodeCrc32 } from "./crc32.ts";
+import { combineCrc32, compositeCrc32, encodeCrc32 } from "../protocol/crc32.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import type { OpenUpload } from "../storage/bucket.ts";
+import type { ChecksumType, ObjectRecord, PartRecord } from "../storage/records.ts";
 import { multipartEtag } from "./receive-blob.ts";
-import type { ChecksumType, ObjectRecord, PartRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
 
 /** The demands and assertions of a CompleteMultipartUpload. */
 export interface CompletionRequest {

@@ -17,8 +17,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { expect } from "chai";
-import { encodeCrc32 } from "./crc32.ts";
-import { codeOf, TestRig } from "./test-rig.ts";
+import { encodeCrc32 } from "../protocol/crc32.ts";
+import { codeOf, TestRig } from "../test-rig.ts";
 
 const Bucket = TestRig.bucket;
 const MIN = 1000;

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Segment } from "./blobs.ts";
-import type { Exchange, S3State } from "./exchange.ts";
-import type { ReceivedPayload } from "./payload-checks.ts";
-import { readPayloadPlan } from "./payload-plan.ts";
-import { receivePayload } from "./receive-payload.ts";
+import type { Exchange } from "../protocol/exchange.ts";
+import type { ReceivedPayload } from "../protocol/payload-checks.ts";
+import { readPayloadPlan } from "../protocol/payload-plan.ts";
+import { receivePayload } from "../protocol/receive-payload.ts";
+import type { Segment } from "../storage/blobs.ts";
+import type { S3State } from "./state.ts";
 
 /** A body that is stored and verified, but that nothing refers to yet. */
 export interface ReceivedBlob extends ReceivedPayload {

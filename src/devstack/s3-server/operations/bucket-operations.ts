@@ -1,6 +1,7 @@
-import type { Answer, Exchange, S3State } from "./exchange.ts";
-import { BUCKET_REGION_HEADER } from "./sigv4.ts";
-import { element, xmlDocument } from "./xml.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { BUCKET_REGION_HEADER } from "../protocol/sigv4.ts";
+import { element, xmlDocument } from "../protocol/xml.ts";
+import type { S3State } from "./state.ts";
 
 /** ListBuckets, all in one page. */
 export function listBuckets(state: S3State): Answer {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { expect } from "chai";
-import { until } from "../../testing/rigs/until.ts";
+import { until } from "../../../testing/rigs/until.ts";
+import { awsChunked, codeOf, TestRig } from "../test-rig.ts";
 import { encodeCrc32 } from "./crc32.ts";
-import { awsChunked, codeOf, TestRig } from "./test-rig.ts";
 
 const Bucket = TestRig.bucket;
 

@@ -1,9 +1,10 @@
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { receiveText } from "../protocol/receive-text.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, xmlDocument } from "../protocol/xml.ts";
 import { versionHeaders } from "./description.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { findVersion } from "./object-operations.ts";
-import { receiveText } from "./receive-text.ts";
-import { S3Error } from "./s3-error.ts";
-import { element, xmlDocument } from "./xml.ts";
+import type { S3State } from "./state.ts";
 
 /** PutObjectLegalHold: ON or OFF, of the version that is named or else of the newest. */
 export async function putObjectLegalHold(state: S3State, exchange: Exchange): Promise<Answer> {

@@ -6,7 +6,7 @@ import {
   PutObjectLegalHoldCommand,
 } from "@aws-sdk/client-s3";
 import { expect } from "chai";
-import { codeOf, TestRig } from "./test-rig.ts";
+import { codeOf, TestRig } from "../test-rig.ts";
 
 const Bucket = "locked";
 const Key = "folder/k&y";

@@ -17,7 +17,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { expect } from "chai";
-import { codeOf, TestRig } from "./test-rig.ts";
+import { codeOf, TestRig } from "../test-rig.ts";
 
 const Bucket = TestRig.bucket;
 

@@ -1,4 +1,4 @@
-import type { Exchange, S3State } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { readPayloadPlan } from "./payload-plan.ts";
 import { receivePayload } from "./receive-payload.ts";
 import { S3Error } from "./s3-error.ts";
@@ -10,7 +10,7 @@ const TEXT_MAX_BYTES = 8 * 1024 * 1024;
  * Reads a whole XML body, verified like any other.
  * @throws S3Error `MalformedXML` above 8 MiB, and what reading a payload throws.
  */
-export async function receiveText(state: S3State, exchange: Exchange): Promise<string> {
+export async function receiveText(limits: { bodyIdleTimeoutMs: number }, exchange: Exchange): Promise<string> {
   const headers = new Map(exchange.headers);
   // Of a Complete this header is about the object, not about the body.
   if (exchange.operation === "CompleteMultipartUpload") headers.delete("x-amz-checksum-crc32");
@@ -24,7 +24,7 @@ export async function receiveText(state: S3State, exchange: Exchange): Promise<s
     verify: true,
     computeCrc32: false,
     computeMd5: false,
-    idleTimeoutMs: state.bodyIdleTimeoutMs,
+    idleTimeoutMs: limits.bodyIdleTimeoutMs,
     cutAfterBytes: exchange.cutAfterBytes,
   });
   return Buffer.concat(slices).toString("utf8");

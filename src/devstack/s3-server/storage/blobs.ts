@@ -1,4 +1,4 @@
-import type { PayloadSink } from "./receive-payload.ts";
+import type { PayloadSink } from "../protocol/receive-payload.ts";
 
 /** A run of bytes in a blob. Objects and parts are lists of these, so that Complete and Copy move no bytes. */
 export interface Segment {

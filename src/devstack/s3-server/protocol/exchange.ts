@@ -1,6 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { BlobStore } from "./blobs.ts";
-import type { Catalog } from "./catalog.ts";
 import type { Operation } from "./operation.ts";
 import type { RequestTarget } from "./request-target.ts";
 
@@ -35,21 +33,3 @@ export interface AnswerStream {
   readonly chunks: AsyncIterable<Buffer>;
   readonly release: () => void;
 }
-
-/** The state that the operations work on. */
-export interface S3State {
-  readonly catalog: Catalog;
-  readonly blobs: BlobStore;
-  /** `md5` hashes every body, as S3 does without KMS; `opaque` makes unique ETags for nothing. */
-  readonly etags: "md5" | "opaque";
-  /** Whether bodies are compared with their declared checksums. */
-  readonly verifyChecksums: boolean;
-  /** Smallest part but the last, in bytes. */
-  readonly multipartMinPartBytes: number;
-  readonly bodyIdleTimeoutMs: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
-
-/** An operation of the S3 API. Throws S3Error for refusals. */
-export type OperationHandler = (state: S3State, exchange: Exchange) => Answer | Promise<Answer>;

@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
+import { decodeCrc32, encodeCrc32 } from "../protocol/crc32.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { quoteEtag, readWriteConditions } from "../protocol/preconditions.ts";
+import { receiveText } from "../protocol/receive-text.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, parseItems, xmlDocument } from "../protocol/xml.ts";
+import type { ChecksumType, ObjectRecord } from "../storage/records.ts";
 import { assembleObject, type CompletionRequest } from "./assemble-object.ts";
-import { decodeCrc32, encodeCrc32 } from "./crc32.ts";
 import { ENCRYPTION_HEADERS, readDescription, versionHeaders } from "./description.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
-import { quoteEtag, readWriteConditions } from "./preconditions.ts";
 import { receiveBlob } from "./receive-blob.ts";
-import { receiveText } from "./receive-text.ts";
-import type { ChecksumType, ObjectRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
-import { element, parseItems, xmlDocument } from "./xml.ts";
+import type { S3State } from "./state.ts";
 
 const PART_NUMBER_MAX = 10_000;
 

@@ -1,6 +1,6 @@
+import type { Operation } from "../protocol/operation.ts";
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from "./bucket-operations.ts";
 import { copyObject, uploadPartCopy } from "./copy-operations.ts";
-import type { OperationHandler } from "./exchange.ts";
 import { getObjectLegalHold, putObjectLegalHold } from "./legal-hold-operations.ts";
 import { listMultipartUploads, listObjectsV2, listParts } from "./list-operations.ts";
 import {
@@ -10,7 +10,7 @@ import {
   uploadPart,
 } from "./multipart-operations.ts";
 import { deleteObject, deleteObjects, putObject, readObject } from "./object-operations.ts";
-import type { Operation } from "./operation.ts";
+import type { OperationHandler } from "./state.ts";
 import { getBucketVersioning, listObjectVersions, putBucketVersioning } from "./version-operations.ts";
 
 /** The handler of each operation. */

@@ -1,10 +1,11 @@
-import { encodeCrc32 } from "./crc32.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
-import { compareKeys, pageKeys } from "./page-keys.ts";
-import type { ChecksumType } from "./records.ts";
-import { encodeUriStrictly } from "./request-target.ts";
-import { S3Error } from "./s3-error.ts";
-import { element, xmlDocument } from "./xml.ts";
+import { encodeCrc32 } from "../protocol/crc32.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { compareKeys, pageKeys } from "../protocol/page-keys.ts";
+import { encodeUriStrictly } from "../protocol/request-target.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, xmlDocument } from "../protocol/xml.ts";
+import type { ChecksumType } from "../storage/records.ts";
+import type { S3State } from "./state.ts";
 
 const PAGE_MAX = 1000;
 

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Segment } from "./blobs.ts";
-import { encodeCrc32 } from "./crc32.ts";
+import { encodeCrc32 } from "../protocol/crc32.ts";
+import type { Answer, Exchange } from "../protocol/exchange.ts";
+import { judgeReadConditions, readWriteConditions } from "../protocol/preconditions.ts";
+import { S3Error } from "../protocol/s3-error.ts";
+import { element, xmlDocument } from "../protocol/xml.ts";
+import type { Segment } from "../storage/blobs.ts";
+import type { ObjectRecord, PartRecord } from "../storage/records.ts";
 import { ENCRYPTION_HEADERS, readDescription, versionHeaders } from "./description.ts";
-import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { readPartNumber } from "./multipart-operations.ts";
 import { findVersion } from "./object-operations.ts";
-import { judgeReadConditions, readWriteConditions } from "./preconditions.ts";
-import type { ObjectRecord, PartRecord } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
-import { element, xmlDocument } from "./xml.ts";
+import type { S3State } from "./state.ts";
 
 const COPY_MAX_BYTES = 5 * 1024 ** 3;
 

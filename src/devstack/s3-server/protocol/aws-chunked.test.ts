@@ -1,7 +1,7 @@
 import { expect } from "chai";
+import { awsChunked } from "../test-rig.ts";
 import { AwsChunkedDecoder } from "./aws-chunked.ts";
 import { S3Error } from "./s3-error.ts";
-import { awsChunked } from "./test-rig.ts";
 
 describe("AwsChunkedDecoder", () => {
   const first = Buffer.alloc(9000, "a");

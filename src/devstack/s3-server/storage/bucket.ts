@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { S3Error } from "../protocol/s3-error.ts";
 import type { ObjectRecord, PartRecord, UploadRecord, Versioning } from "./records.ts";
-import { S3Error } from "./s3-error.ts";
 import { VersionHistory } from "./version-history.ts";
 
 /** A multipart upload under way, with its parts. */
