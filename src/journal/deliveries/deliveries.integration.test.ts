@@ -20,8 +20,7 @@ const settings = {
 };
 const BYTE = new Uint8Array([1]);
 
-describe("deliveries", function () {
-  this.timeout(120_000);
+describe("deliveries", () => {
   let receiver: WebhookReceiver;
   beforeEach(async () => {
     receiver = await startWebhookReceiver();
@@ -219,36 +218,32 @@ describe("deliveries", function () {
 
     it("come again where they were not confirmed, none is lost, and the others come once", async () => {
       let victim = await start();
-      let client = createSluiceClient({ url: victim.url, token: SERVICE_TOKEN });
+      const client = createSluiceClient({ url: victim.url, token: SERVICE_TOKEN });
       const { subscription } = await client.createSubscription({ webhookUrl: receiver.url }, { pathPrefix: "killed/" });
       // Nothing is to be delivered before the receiver answers as this test wants it.
       await client.pauseSubscription(subscription.subscriptionId);
       await upload(client, names("killed", 5));
-      const interrupted = new Set([1, 3]);
+      let isInterrupted = false;
       receiver.answerWith(({ event }, { response }) => {
-        const index = Number(event.subject.split("/")[1]);
-        if (!interrupted.delete(index)) return response.writeHead(204).end();
+        if (isInterrupted || event.subject !== "killed/2") return response.writeHead(204).end();
+        isInterrupted = true;
         // It has worked the event off, and its answer gets lost.
         return victim.kill();
       });
       await client.resumeSubscription(subscription.subscriptionId);
       const later = new Client({ connectionString: database.url });
       await later.connect();
-      for (const left of [1, 0]) {
-        await until("it is killed", () => interrupted.size === left);
-        client.close();
-        await victim.kill();
-        victim = await start();
-        client = createSluiceClient({ url: victim.url, token: SERVICE_TOKEN });
-        // The lease of the dead passes; the test does not wait for that.
-        await later.query("UPDATE subscription SET lease_until = '-infinity' WHERE lease_until > now()");
-      }
-      await until("all have come", () => receiver.received.length >= 7);
-      await later.end();
+      await until("it is killed", () => isInterrupted);
       client.close();
+      await victim.kill();
+      // The lease of the dead passes; the test does not wait for that.
+      await later.query("UPDATE subscription SET lease_until = '-infinity' WHERE lease_until > now()");
+      victim = await start();
+      await until("all have come", () => receiver.received.length >= 6);
+      await later.end();
       expect(await victim.stop()).to.equal(0);
       const indexes = subjects().map((subject: string) => Number(subject.split("/")[1]));
-      expect(indexes).to.deep.equal([0, 1, 1, 2, 3, 3, 4]);
+      expect(indexes).to.deep.equal([0, 1, 2, 2, 3, 4]);
       const ids = new Set(receiver.received.map(({ event }) => event.id));
       expect(ids.size).to.equal(5);
     });

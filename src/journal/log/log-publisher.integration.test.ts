@@ -7,8 +7,7 @@ import { createTestKey, LOG_NAME, LogRig } from "../../testing/rigs/database/log
 import { findLogJudges, type JudgeLog } from "../../testing/rigs/tools/log-judges.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
-describe("LogPublisher", function () {
-  this.timeout(60_000);
+describe("LogPublisher", () => {
   let rig: LogRig;
   beforeEach(async () => {
     rig = await LogRig.start();
@@ -52,11 +51,11 @@ describe("LogPublisher", function () {
     });
 
     it("is accepted when it grew by many publishers, in small steps and large ones", async () => {
-      await rig.enterUpTo(66_000);
+      await rig.enterUpTo(1300);
       await rig.publisher({ limits: { entriesMax: 300 } }).publish();
-      expect(await rig.publisher({ limits: { entriesMax: 65_300 } }).publish()).to.equal(65_600);
+      expect(await rig.publisher({ limits: { entriesMax: 800 } }).publish()).to.equal(1100);
       await rig.publisher().publish();
-      expect(sizeOf()).to.equal(66_000);
+      expect(sizeOf()).to.equal(1300);
       expect(await judgeAll()).to.deep.equal(accepted);
     });
 

@@ -18,14 +18,11 @@ const scan = z.object({
 
 describe("the walk of what is due to be purged", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     subject = await createPostgresSubject();
     const { commands } = subject.pools;
-    // Of 30,000 files a third are live, a third was deleted and is due, and a third is not due, or kept, or purged already.
-    // A slow machine needs longer for all of them than one statement may take.
-    for (let first = 1; first < 30_000; first += 5_000) {
-      await commands.query(sql.unsafe`
+    // Of 6000 files a third are live, a third was deleted and is due, and a third is not due, or kept, or purged already.
+    await commands.query(sql.unsafe`
         ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket, region, s3_key,
           s3_version_id, etag, principal, delete_time, purge_time, legal_hold, retain_until_time, purge_state)
         SELECT gen_random_uuid(), 'default', 'walk/' || n, 1, 1, 1, '', '{}', 'bucket', 'eu-central-1', 'walk/' || n, '', '', '',
@@ -33,8 +30,7 @@ describe("the walk of what is due to be purged", () => {
           CASE WHEN n % 3 > 0 THEN now() - interval '10 days' + CASE WHEN n % 12 = 2 THEN interval '20 days' ELSE interval '0' END
             + n * interval '1 second' END,
           n % 12 = 5, CASE WHEN n % 12 = 8 THEN now() + interval '1 year' END, CASE WHEN n % 12 = 11 THEN 'purged' END
-        FROM generate_series(${first}::integer, ${first + 4_999}::integer) n`);
-    }
+        FROM generate_series(1, 6000) n`);
     await commands.query(sql.unsafe`ANALYZE file`);
   });
   after(() => subject.close());
@@ -66,14 +62,13 @@ describe("the walk of what is due to be purged", () => {
       count += files.length;
       after = next;
     } while (after !== "");
-    expect(count).to.equal(10_000);
+    expect(count).to.equal(2000);
   });
 });
 
 describe("the tombstones of deleted files", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     subject = await createPostgresSubject();
     const { commands } = subject.pools;
     // All older and smaller than the live file, and before it by path; more than a page looks at.

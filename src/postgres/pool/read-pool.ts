@@ -30,8 +30,8 @@ export interface ReadPoolOptions {
   gate?: Pick<ServerGate, "isClosed" | "whileOpen">;
   /** Hears when the replica fails, and when it answers again. */
   onChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
-  replayWaitMaxMs?: number;
-  restMs?: number;
+  /** Milliseconds that never go back, and how they are waited for. */
+  clock?: { now(): number; wait(ms: number): Promise<unknown> };
 }
 
 /**
@@ -68,11 +68,14 @@ export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(
   return { read, end: () => replica.end() };
 }
 
+const REAL_CLOCK = { now: () => performance.now(), wait: (ms: number) => delay(ms) };
+
 const ALWAYS_OPEN: Pick<ServerGate, "isClosed" | "whileOpen"> = { isClosed: false, whileOpen: (work) => work };
 
 /** One replica: its pool, what it has replayed, and whether it is worth a try. */
 class Replica {
   readonly #options: ReadPoolOptions & { openReplica: () => Promise<DatabasePool> };
+  readonly #clock: NonNullable<ReadPoolOptions["clock"]>;
   #pool: Promise<DatabasePool> | undefined;
   #opened: DatabasePool | undefined;
   /** It has replayed all up to here. */
@@ -84,6 +87,7 @@ class Replica {
 
   constructor(options: ReadPoolOptions & { openReplica: () => Promise<DatabasePool> }) {
     this.#options = options;
+    this.#clock = options.clock ?? REAL_CLOCK;
   }
 
   /**
@@ -91,7 +95,7 @@ class Replica {
    * answer.
    */
   async reach(position: CommitPosition | undefined): Promise<DatabasePool | undefined> {
-    if (performance.now() < this.#restsUntil) return undefined;
+    if (this.#clock.now() < this.#restsUntil) return undefined;
     try {
       this.#pool ??= this.#options.openReplica();
       const pool = await this.#pool;
@@ -112,7 +116,7 @@ class Replica {
   /** Leaves the replica alone for a while, unless it was opened again since `failed`. */
   rest(error: unknown, failed = this.#opened): void {
     if (failed !== this.#opened) return;
-    this.#restsUntil = performance.now() + (this.#options.restMs ?? REPLICA_REST_MS);
+    this.#restsUntil = this.#clock.now() + REPLICA_REST_MS;
     // When it comes back, another server may have its name, which has replayed less.
     this.#replayed = 0n;
     const closing = this.#pool;
@@ -129,8 +133,8 @@ class Replica {
   }
 
   async #awaitReplay(pool: DatabasePool, position: CommitPosition): Promise<boolean> {
-    const begun = performance.now();
-    const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
+    const begun = this.#clock.now();
+    const waitMaxMs = begun < this.#isBehindUntil ? 0 : REPLAY_WAIT_MAX_MS;
     while (this.#replayed < position) {
       // A server that is no replica (any more) has everything that it has committed: it is past every position. The end of the log is
       // no measure: Aurora does not tell it.
@@ -139,12 +143,12 @@ class Replica {
           OR coalesce((SELECT max(mark) FROM journal_mark), 0) >= ${formatCommitPosition(position)}::bigint AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;
-      const now = performance.now();
+      const now = this.#clock.now();
       if (now - begun >= waitMaxMs) {
-        if (waitMaxMs > 0) this.#isBehindUntil = now + (this.#options.restMs ?? REPLICA_REST_MS);
+        if (waitMaxMs > 0) this.#isBehindUntil = now + REPLICA_REST_MS;
         return false;
       }
-      await delay(REPLAY_POLL_MS);
+      await this.#clock.wait(REPLAY_POLL_MS);
     }
     return true;
   }
