@@ -413,8 +413,13 @@ BEGIN
     RAISE EXCEPTION 'journal_erase takes at most 1000 entries, each with its time';
   END IF;
   WITH deleted AS (
-    DELETE FROM journal_personal p USING unnest(times, ids) AS g (entry_time, entry_id)
-    WHERE p.entry_time = g.entry_time AND p.entry_id = g.entry_id AND p.namespace = owner
+    -- In the order of the keys: an entry may be about two people who are erased at once.
+    DELETE FROM journal_personal p USING (
+      SELECT o.entry_time, o.entry_id FROM journal_personal o
+        JOIN unnest(times, ids) AS k (entry_time, entry_id) ON o.entry_time = k.entry_time AND o.entry_id = k.entry_id
+      WHERE o.namespace = owner ORDER BY 1, 2 FOR UPDATE OF o
+    ) g
+    WHERE p.entry_time = g.entry_time AND p.entry_id = g.entry_id
     RETURNING p.entry_id
   )
   SELECT array_agg(d.entry_id ORDER BY d.entry_id) INTO gone FROM deleted d;

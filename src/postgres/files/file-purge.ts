@@ -131,7 +131,7 @@ export async function beginDuePurges(
  * FileRepository.endPurges. The description of the bytes is removed of the file and of its upload: the upload's row is
  * found by its key, which the number of an attempt may follow. A deleted file gets a supersede_time that nobody is shown:
  * the indexes of lists hold no row with one, and would otherwise fill with tombstones, which no list shows and every walk
- * would step over.
+ * would step over. Files and uploads are locked in the order of their ids, as an erasure does that is about the same ones.
  */
 export async function endPurges(
   pool: CommonQueryMethods,
@@ -141,7 +141,8 @@ export async function endPurges(
   const ended = sql.fragment`f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...fileIds], "uuid")})`;
   await pool.query(sql.unsafe`
     WITH former AS MATERIALIZED (
-      SELECT f.file_id, f.data_subject FROM file f WHERE ${ended} AND f.purge_state = 'purging' FOR NO KEY UPDATE
+      SELECT f.file_id, f.data_subject FROM file f WHERE ${ended} AND f.purge_state = 'purging'
+      ORDER BY f.file_id FOR NO KEY UPDATE
     ), purged AS (
       UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
@@ -150,12 +151,14 @@ export async function endPurges(
       RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes, o.data_subject AS former_subject
     ), counted AS (
       ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
-    ), ${enterDeed({ action: "RemoveBytes", actor: SERVICE_ACTOR }, PURGED_FILES)}, forgotten AS (
+    ), ${enterDeed({ action: "RemoveBytes", actor: SERVICE_ACTOR }, PURGED_FILES)}, brought AS MATERIALIZED (
+      SELECT u.upload_id FROM upload u JOIN purged p
+        ON u.bucket = p.bucket AND u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')]) AND u.file_id = p.file_id
+      ORDER BY u.upload_id FOR NO KEY UPDATE OF u
+    ), forgotten AS (
       UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
         data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL
-      FROM purged p
-      WHERE u.bucket = p.bucket AND u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')])
-        AND u.file_id = p.file_id
+      FROM brought b WHERE u.upload_id = b.upload_id
       RETURNING u.upload_id
     )
     DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);

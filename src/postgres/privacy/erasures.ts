@@ -4,9 +4,10 @@ import type { Actor } from "../../domain/deed.ts";
 import { type Erasure, type ErasureRepository, HELD_FILES_TOLD_MAX } from "../../domain/privacy/erasure.ts";
 import { requestIdReused } from "../../domain/repository-refusals.ts";
 import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
 import { fileColumns, fileRow, toFile } from "../rows/file-rows.ts";
 import { CHANGED_FILES, enterDeed } from "../rows/journal-rows.ts";
-import { endFiles, endUploads } from "./erased-rows.ts";
+import { endFiles, endUploads, lockErasure } from "./erased-rows.ts";
 
 /** Rows that one statement looks for. */
 const DISCOVERED_MAX = 5000;
@@ -48,8 +49,11 @@ export function createErasureRepository(pool: DatabasePool, limits: Partial<Bord
     async listRunning(namespace, limit) {
       const isLate = sql.fragment`e.end_time > now() - interval '1 hour'`;
       await pool.query(sql.unsafe`
-        DELETE FROM erasure_resource r USING erasure e
-        WHERE e.namespace = ${namespace} AND NOT ${isLate} AND r.namespace = e.namespace AND r.erasure_id = e.erasure_id AND r.state <> 'held'`);
+        DELETE FROM erasure_resource r USING (
+          SELECT o.erasure_id, o.resource_id FROM erasure_resource o JOIN erasure e ON e.namespace = o.namespace AND e.erasure_id = o.erasure_id
+          WHERE e.namespace = ${namespace} AND NOT ${isLate} AND o.state <> 'held' FOR UPDATE OF o SKIP LOCKED
+        ) o
+        WHERE r.namespace = ${namespace} AND r.erasure_id = o.erasure_id AND r.resource_id = o.resource_id`);
       const rows = await pool.any(sql.type(erasureRow)`
         SELECT ${erasureColumns} FROM erasure e
         WHERE e.namespace = ${namespace} AND ((e.end_time IS NULL AND e.data_subject <> '') OR ${isLate})
@@ -74,7 +78,7 @@ export function createErasureRepository(pool: DatabasePool, limits: Partial<Bord
           ids.map((id) => [id]),
           ["uuid"],
         )} AS g (id)
-        ON CONFLICT DO NOTHING`);
+        ORDER BY g.id ON CONFLICT DO NOTHING`);
     },
     async listFound({ namespace, erasureId }, kind, limit) {
       const rows = await pool.any(sql.type(idRow)`
@@ -99,9 +103,15 @@ export function createErasureRepository(pool: DatabasePool, limits: Partial<Bord
       );
       // Paths that files have left are known by entries alone.
       await pool.query(sql.unsafe`
-        DELETE FROM path_generation g USING journal_personal p, unnest(${times}, ${ids}) AS k (entry_time, entry_id)
-        WHERE p.entry_time = k.entry_time AND p.entry_id = k.entry_id AND g.namespace = ${namespace} AND g.path IN (p.path, p.source_path)
-          AND NOT EXISTS (SELECT FROM file f WHERE f.namespace = g.namespace AND f.path = g.path)`);
+        DELETE FROM path_generation g USING (
+          SELECT o.path FROM path_generation o
+          WHERE o.namespace = ${namespace} AND o.path IN (
+            SELECT unnest(ARRAY[p.path, p.source_path]) FROM journal_personal p JOIN unnest(${times}, ${ids}) AS k (entry_time, entry_id)
+              ON p.entry_time = k.entry_time AND p.entry_id = k.entry_id)
+            AND NOT EXISTS (SELECT FROM file f WHERE f.namespace = o.namespace AND f.path = o.path)
+          ORDER BY o.path FOR UPDATE
+        ) o
+        WHERE g.namespace = ${namespace} AND g.path = o.path`);
       await pool.query(sql.unsafe`SELECT journal_erase(${namespace}, ${erasureId}::uuid, ${times}, ${ids})`);
     },
     end: (erasure) => end(pool, erasure),
@@ -155,38 +165,54 @@ async function discover(
   return found < DISCOVERED_MAX ? "" : (last ?? "");
 }
 
+/**
+ * A move locks two files in any order, so a statement waits for the lock of one file only while it holds no other: those that are free are
+ * marked together, and the others one by one.
+ */
 async function beginFiles(
-  pool: CommonQueryMethods,
+  pool: DatabasePool,
   erasure: Erasure,
   fileIds: readonly string[],
 ): ReturnType<ErasureRepository["beginFiles"]> {
   const { namespace, actor } = erasure;
-  const named = sql.fragment`f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...fileIds], "uuid")})`;
-  await pool.query(sql.unsafe`
-    WITH changed AS (
-      UPDATE file f SET purge_state = 'purging', purge_time = now(), update_time = now(),
-        delete_time = CASE WHEN f.supersede_time IS NULL THEN coalesce(f.delete_time, now()) ELSE f.delete_time END,
-        metageneration = f.metageneration + 1
-      WHERE ${named} AND f.purge_state IS NULL AND NOT f.legal_hold
-      RETURNING ${fileColumns}
-    ), ${enterDeed({ action: "PurgeFile", actor }, CHANGED_FILES)}
-    SELECT FROM changed`);
-  const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${named}`);
-  const files = rows.map(toFile);
+  const mark = (ids: readonly string[], wait: SqlFragment) =>
+    pool.query(sql.unsafe`
+      WITH free AS MATERIALIZED (
+        SELECT f.file_id FROM file f
+        WHERE f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...ids], "uuid")}) AND f.purge_state IS NULL AND NOT f.legal_hold
+        FOR NO KEY UPDATE ${wait}
+      ), changed AS (
+        UPDATE file f SET purge_state = 'purging', purge_time = now(), update_time = now(),
+          delete_time = CASE WHEN f.supersede_time IS NULL THEN coalesce(f.delete_time, now()) ELSE f.delete_time END,
+          metageneration = f.metageneration + 1
+        FROM free WHERE f.namespace = ${namespace} AND f.file_id = free.file_id
+        RETURNING ${fileColumns}
+      ), ${enterDeed({ action: "PurgeFile", actor }, CHANGED_FILES)}
+      SELECT FROM changed`);
+  const read = async () => {
+    const rows = await pool.any(sql.type(fileRow)`
+      SELECT ${fileColumns} FROM file f WHERE f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...fileIds], "uuid")})`);
+    return rows.map(toFile);
+  };
+  await mark(fileIds, sql.fragment`SKIP LOCKED`);
+  for (const { fileId, purgeState, legalHold } of await read()) {
+    if (purgeState === undefined && !legalHold) await mark([fileId], sql.fragment``);
+  }
+  const files = await read();
   const held = files.filter(({ purgeState }) => purgeState === undefined).map(({ fileId }) => fileId);
   await noteHeld(pool, erasure, held);
   return files.filter(({ purgeState }) => purgeState !== undefined);
 }
 
-async function noteHeld(
-  pool: CommonQueryMethods,
-  { namespace, erasureId }: Erasure,
-  fileIds: readonly string[],
-): Promise<void> {
+async function noteHeld(pool: DatabasePool, erasure: Erasure, fileIds: readonly string[]): Promise<void> {
   if (fileIds.length === 0) return;
-  await pool.query(sql.unsafe`
-    UPDATE erasure_resource SET state = 'held'
-    WHERE namespace = ${namespace} AND erasure_id = ${erasureId} AND resource_id = ANY (${sql.array([...fileIds], "uuid")})`);
+  const { namespace, erasureId } = erasure;
+  await pool.transaction(async (transaction) => {
+    await lockErasure(transaction, erasure);
+    await transaction.query(sql.unsafe`
+      UPDATE erasure_resource SET state = 'held'
+      WHERE namespace = ${namespace} AND erasure_id = ${erasureId} AND resource_id = ANY (${sql.array([...fileIds], "uuid")})`);
+  });
 }
 
 /** By the person's name, by the name that a change took away, and by what the entries are about. */
