@@ -3,7 +3,24 @@ import { describeMachine } from "./describe-machine.ts";
 import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
 import { markdownTable } from "./markdown-table.ts";
 import { type Absence, type Measurement, type Spread, spreadOf } from "./measure.ts";
-import type { BenchOptions } from "./upload-options.ts";
+
+/** What a run of `npm run bench:upload` measures. */
+export interface BenchOptions {
+  /** Bytes of content in one measured upload. */
+  readonly sizeBytes: number;
+  /** Bytes of content that are sent before it and do not count. */
+  readonly warmUpBytes: number;
+  readonly rounds: number;
+  /** Bytes of a client's message or write, for contenders that have no size of their own. */
+  readonly chunkBytes: number;
+  /** Contenders to run, or undefined for all. */
+  readonly only: readonly string[] | undefined;
+  readonly json: boolean;
+  /** Whether to add the 5 GiB upload whose peak memory is a figure to reach. */
+  readonly rss: boolean;
+  /** Folder of another checkout. This checkout is then compared with it instead of with other contenders. */
+  readonly against: string | undefined;
+}
 
 /** The results of a run. */
 export interface BenchResult {

@@ -5,6 +5,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/devstack/em
 import { ownDirectory } from "./against/checkout.ts";
 import { createCertificate } from "./certificate.ts";
 import { forkProcess, stopAllProcesses } from "./child-process.ts";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import type { Stage } from "./contender.ts";
 import type { ServerArguments } from "./servers/server-process.ts";
 
@@ -60,6 +61,17 @@ export async function setStage(chunkBytes: number): Promise<OwnedStage> {
   } catch (error) {
     await clear();
     throw error;
+  }
+}
+
+/** Works on a stage that is cleared in the end, and on a signal that ends the process. */
+export async function onStage<T>(chunkBytes: number, work: (stage: Stage) => Promise<T>): Promise<T> {
+  const { stage, clear } = await setStage(chunkBytes);
+  clearOnSignal(clear);
+  try {
+    return await work(stage);
+  } finally {
+    await clear();
   }
 }
 

@@ -3,29 +3,24 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { FileQueryService } from "../gen/sluice/v1/file_query_service_pb.ts";
 import { stopAllProcesses } from "./child-process.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
-import { parseCount, runCommand } from "./command-line.ts";
+import { count, flag, report, runCommand, type Values } from "./command-line.ts";
 import type { Stage } from "./contender.ts";
-import { describeMachine } from "./describe-machine.ts";
 import { startCallLoad } from "./metadata/call-load.ts";
 import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample } from "./metadata/sample.ts";
 import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 import { serviceToken, startSluice } from "./sluice-service.ts";
-import { setStage } from "./stage.ts";
+import { onStage } from "./stage.ts";
 import { compareCalls, compareUploads } from "./turns.ts";
 
-const usage = `usage: npm run bench:telemetry -- [options]
-
-  --calls N      calls of each kind in a round (default 3000)
-  --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
-  --size-mib N   size of each upload, in MiB (default 1024)
-  --logs         send the lines of the log by OTLP as well
-  --json         print one JSON document instead of the table
-`;
+const options = {
+  calls: count("calls of each kind in a round", 3000, [10, 1_000_000]),
+  rounds: count("pairs of rounds; a further one goes before them and does not count", 7, [1, 100]),
+  sizeMib: count("size of each upload, in MiB", 1024, [1, 1_000_000]),
+  logs: flag("send the lines of the log by OTLP as well"),
+};
 
 const ROWS = 10_000;
 const CHUNK_BYTES = 2 ** 20;
@@ -33,28 +28,22 @@ const CONNECTIONS = 4;
 const IN_FLIGHT = 4;
 const { getFile } = FileQueryService.method;
 
-await runCommand({ usage, parse, run });
+await runCommand({
+  script: "bench:telemetry",
+  options,
+  run: (values) =>
+    onStage(CHUNK_BYTES, async (stage) =>
+      printFigures(await measureTelemetry(stage, values), {
+        title: `${values.rounds} rounds`,
+        facts: { options: values },
+        json: values.json,
+      }),
+    ),
+});
 
-type Options = Exclude<ReturnType<typeof parse>, "help">;
-
-async function run(options: Options): Promise<number> {
-  const { stage, clear } = await setStage(CHUNK_BYTES);
-  clearOnSignal(clear);
-  try {
-    const rows = await measureTelemetry(stage, options, (what) => process.stderr.write(`${what}\n`));
-    const machine = describeMachine();
-    return printFigures(rows, {
-      title: `${machine}; ${options.rounds} rounds`,
-      facts: { machine, options },
-      json: options.json,
-    });
-  } finally {
-    await clear();
-  }
-}
-
-async function measureTelemetry(stage: Stage, options: Options, report: (what: string) => void): Promise<FigureRow[]> {
-  const { calls, rounds, sizeBytes } = options;
+async function measureTelemetry(stage: Stage, run: Values<typeof options>): Promise<FigureRow[]> {
+  const { calls, rounds } = run;
+  const sizeBytes = run.sizeMib * 2 ** 20;
   const databases: FilledDatabase[] = [];
   const collector = createServer((request, response) => request.resume().on("end", () => response.end()));
   await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
@@ -73,7 +62,7 @@ async function measureTelemetry(stage: Stage, options: Options, report: (what: s
     };
     const observed = await start("observed", {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
-      OTEL_LOGS_EXPORTER: options.logs ? "otlp" : "none",
+      OTEL_LOGS_EXPORTER: run.logs ? "otlp" : "none",
       OTEL_METRIC_EXPORT_INTERVAL: "1000",
       SLUICE_METRICS_LISTEN: "127.0.0.1:0",
     });
@@ -92,26 +81,4 @@ async function measureTelemetry(stage: Stage, options: Options, report: (what: s
     collector.close();
     for (const database of databases) await database.stop();
   }
-}
-
-function parse(args: string[]) {
-  const { values } = parseArgs({
-    args,
-    options: {
-      calls: { type: "string", default: "3000" },
-      rounds: { type: "string", default: "7" },
-      "size-mib": { type: "string", default: "1024" },
-      logs: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) return "help";
-  return {
-    calls: parseCount("calls", values.calls, [10, 1_000_000]),
-    rounds: parseCount("rounds", values.rounds, [1, 100]),
-    sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
-    logs: values.logs,
-    json: values.json,
-  };
 }

@@ -4,7 +4,7 @@ import { divideStage, findCheckouts } from "./against/checkout.ts";
 import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
 import { createUploadTrials } from "./against/upload-trials.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
-import { runCommand } from "./command-line.ts";
+import { count, flag, number, only, optional, report, runCommand, text } from "./command-line.ts";
 import type { Contender, Stage } from "./contender.ts";
 import { floor, floorSingle, floorTls, floorTlsToS3, raw } from "./contenders/floor.ts";
 import { libStorage, libStorageTls } from "./contenders/lib-storage.ts";
@@ -21,9 +21,8 @@ import {
 import { tusNode } from "./contenders/tus-node.ts";
 import { tusd, tusdUnhashed, tusdUnhashedTls } from "./contenders/tusd.ts";
 import { type Absence, type Measurement, measureUpload } from "./measure.ts";
-import { type BenchResult, toJson, toText } from "./report.ts";
+import { type BenchOptions, type BenchResult, toJson, toText } from "./report.ts";
 import { setStage } from "./stage.ts";
-import { type BenchOptions, parseOptions, usage } from "./upload-options.ts";
 
 const contenders: readonly Contender[] = [
   raw,
@@ -47,9 +46,45 @@ const contenders: readonly Contender[] = [
   tusdUnhashedTls,
 ];
 const rssSizeBytes = 5 * 1024 ** 3;
-const ids = contenders.map(({ id }) => id);
+const MIB = 2 ** 20;
+const ROUNDS = 3;
+const ROUNDS_AGAINST = 7;
+const options = {
+  gib: number("size of one measured upload in GiB", 1, [0.01, 1024]),
+  rounds: optional(
+    count(
+      `rounds over all contenders, whose median counts (default ${ROUNDS}; with --against ${ROUNDS_AGAINST})`,
+      ROUNDS,
+      [0, 100],
+    ),
+  ),
+  only: only(contenders.map(({ id }) => id)),
+  chunkKib: count("bytes of a message of the raw clients in KiB", 1024, [1, 2048]),
+  warmUpMib: count("content sent first, uncounted, in MiB", 1024, [0, 1024]),
+  rss: flag("also upload 5 GiB through Sluice and check its peak memory (with --rounds 0: nothing else)"),
+  against: text(
+    "DIR",
+    "compare another checkout of the project with this one: CPU time of the contenders that are Sluice",
+  ),
+};
 
-await runCommand({ usage, parse: (args) => parseOptions(args, ids), run });
+await runCommand({
+  script: "bench:upload",
+  options,
+  check: ({ against, rounds, rss }) => {
+    if (against !== undefined && rss)
+      throw new Error("--rss measures this checkout alone; leave it out with --against");
+    if (against !== undefined && rounds === 0) throw new Error("--rounds is 0; --against needs 1 or more");
+  },
+  run: ({ gib, chunkKib, warmUpMib, rounds, ...rest }) =>
+    run({
+      ...rest,
+      sizeBytes: Math.round(gib * 1024) * MIB,
+      warmUpBytes: warmUpMib * MIB,
+      chunkBytes: chunkKib * 1024,
+      rounds: rounds ?? (rest.against === undefined ? ROUNDS : ROUNDS_AGAINST),
+    }),
+});
 
 async function run(options: BenchOptions): Promise<number> {
   if (process.platform !== "linux") {
@@ -81,7 +116,7 @@ async function compare(options: BenchOptions, against: string, stage: Stage): Pr
   const comparisons = await compareCheckouts(trials, {
     ...checkouts,
     rounds: options.rounds,
-    report: (what) => process.stderr.write(`${what}\n`),
+    report,
   });
   return printComparisons(comparisons, { ...checkouts, json: options.json });
 }
@@ -92,7 +127,7 @@ async function measureAll(options: BenchOptions, stage: Stage): Promise<BenchRes
   const absent = new Map<string, Absence>();
   const measure = async (what: string, contender: Contender, size: { sizeBytes: number; warmUpBytes: number }) => {
     const outcome = await measureUpload(contender, stage, size);
-    process.stderr.write(`${what}  ${contender.id.padEnd(14)}  ${describe(outcome)}\n`);
+    report(`${what}  ${contender.id.padEnd(14)}  ${describe(outcome)}`);
     if ("cpuSecondsPerGib" in outcome) return outcome;
     absent.set(contender.id, outcome);
     return undefined;

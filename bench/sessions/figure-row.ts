@@ -1,3 +1,4 @@
+import { describeMachine } from "../describe-machine.ts";
 import { markdownTable } from "../markdown-table.ts";
 
 /** A figure to reach and the measured value. */
@@ -40,13 +41,17 @@ export function showFigures(rows: readonly FigureRow[]): string {
   return [markdownTable(["figure", "measured", "must", "aim", ""], cells), "", ...notes].join("\n");
 }
 
-/** Prints the rows as a table below `title`, or as one JSON document with `facts`; returns the exit code, 1 unless all are met. */
+/**
+ * Prints the rows as a table below the machine and `title`, or as one JSON document with the machine and `facts`; returns the exit code,
+ * 1 unless all are met.
+ */
 export function printFigures(
   rows: readonly FigureRow[],
   { title, facts, json }: { title: string; facts: object; json: boolean },
 ): number {
-  if (json) process.stdout.write(`${JSON.stringify({ ...facts, rows }, null, 2)}\n`);
-  else process.stdout.write(`${title}\n\n${showFigures(rows)}\n`);
+  const machine = describeMachine();
+  if (json) process.stdout.write(`${JSON.stringify({ machine, ...facts, rows }, null, 2)}\n`);
+  else process.stdout.write(`${machine}; ${title}\n\n${showFigures(rows)}\n`);
   return rows.some((row) => judge(row) !== "met") ? 1 : 0;
 }
 
