@@ -73,6 +73,34 @@ describe("Connections", () => {
     return await read(await answer);
   };
 
+  for (const [what, readBytes] of [
+    ["the headers", 0],
+    ["half of the body", 8 * 2 ** 20],
+  ] as const) {
+    it(`takes no success that comes after ${what} for one, although the whole body is handed on`, async () => {
+      const lengthBytes = 16 * 2 ** 20;
+      serve = (socket) => {
+        let seenBytes = 0;
+        socket.on("data", ({ length }) => {
+          seenBytes += length;
+          if (seenBytes < readBytes) return;
+          socket.pause();
+          socket.write('HTTP/1.1 200 OK\r\nETag: "e"\r\nx-amz-checksum-crc32: AAAAAA==\r\nContent-Length: 0\r\n\r\n');
+        });
+      };
+      connections = new Connections(LIMITS);
+      const { body, answer } = push(lengthBytes);
+      body.write(Buffer.alloc(lengthBytes));
+      body.end(0);
+      const error = await answer.then(
+        () => expect.fail("the answer counted"),
+        (caught) => caught,
+      );
+      expect(error).to.include({ name: "EarlySuccess" });
+      expect(toS3Failure(error)).to.equal("retryable");
+    });
+  }
+
   it("keeps connections for the next request", async () => {
     connections = new Connections(LIMITS);
     for (const _ of [1, 2, 3]) expect((await send()).status).to.equal(200);

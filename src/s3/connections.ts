@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { setImmediate as immediate } from "node:timers/promises";
 import { S3EarlySuccessError } from "./errors.ts";
 import { createRequestSlots, type RequestSlots, type RequestsMax } from "./request-slots.ts";
 import { StorageClock } from "./storage-clock.ts";
@@ -34,6 +35,9 @@ export interface PushedRequest {
  * connections that are kept alive.
  */
 const SPARE_SOCKETS = 2;
+
+/** Turns of the event loop for which a socket may be late to tell that its bytes have left. */
+const LATE_TURNS_MAX = 2;
 
 /** The kept-alive connections to S3. The SDK's requests share them with requests whose bodies are pushed. */
 export class Connections {
@@ -71,9 +75,10 @@ export class Connections {
         body.detach();
         reject(error);
       });
-      clientRequest.on("response", (response) => {
-        const isWhole = body.isSent;
+      clientRequest.on("response", async (response) => {
+        const isEnded = body.isSent;
         body.detach();
+        const isWhole = isEnded && (await hasLeft(clientRequest));
         if (!isWhole && isSuccess(response)) {
           clientRequest.destroy();
           reject(new S3EarlySuccessError(response.statusCode));
@@ -118,6 +123,15 @@ export class Connections {
       headers,
     });
   }
+}
+
+/**
+ * Whether the network has taken all bytes of a request that was ended. Over TLS a socket tells of bytes that it has just sent a turn late, when
+ * a quick answer may be here already: it gets that turn.
+ */
+async function hasLeft(request: ClientRequest): Promise<boolean> {
+  for (let turns = 0; !request.writableFinished && turns < LATE_TURNS_MAX; turns++) await immediate();
+  return request.writableFinished;
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
