@@ -43,3 +43,8 @@ export function parseTraceParent(header: (name: string) => string | null | undef
 export function formatTraceParent({ traceId, spanId, isSampled }: SpanPlace & { isSampled: boolean }): string {
   return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
 }
+
+/** The header in which AWS names a trace, for a request that goes on with it. */
+export function formatAwsTrace({ traceId, spanId, isSampled }: SpanPlace & { isSampled: boolean }): string {
+  return `Root=1-${traceId.slice(0, 8)}-${traceId.slice(8)};Parent=${spanId};Sampled=${isSampled ? 1 : 0}`;
+}

@@ -1,5 +1,6 @@
 import type { EventBridgeClient, PutEventsRequestEntry, PutEventsResultEntry } from "@aws-sdk/client-eventbridge";
 import type { Delivery, DeliveryFailure, EventSender } from "../domain/subscriptions/delivery.ts";
+import { toAwsTrace } from "../telemetry/root-span.ts";
 
 /** Bounds of PutEvents: docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html */
 export const BUS_LIMITS = {
@@ -81,7 +82,9 @@ function takeEntries(
 }
 
 function toEntry({ type, time }: Delivery, { arn, detail }: { arn: string; detail: string }): PutEventsRequestEntry {
-  return { EventBusName: arn, Source: SOURCE, DetailType: type, Detail: detail, Time: time };
+  const trace = toAwsTrace();
+  const entry = { EventBusName: arn, Source: SOURCE, DetailType: type, Detail: detail, Time: time };
+  return trace === undefined ? entry : { ...entry, TraceHeader: trace };
 }
 
 function toEntryFailure(code = "no result"): DeliveryFailure {

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   context,
+  isSpanContextValid,
   type Link,
   ROOT_CONTEXT,
   type SpanKind,
@@ -9,7 +10,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { ATTR_ERROR_TYPE } from "@opentelemetry/semantic-conventions";
-import { formatTraceParent, type SpanPlace } from "../domain/trace-parent.ts";
+import { formatAwsTrace, formatTraceParent, type SpanPlace } from "../domain/trace-parent.ts";
 import { failSpan, SCOPE } from "./client-span.ts";
 
 /** What the span of something says that the service does by itself. */
@@ -48,8 +49,18 @@ export async function inRootSpan<T>(
 
 /** The header that lets another system go on with the trace of what is being done; none where no traces are made. */
 export function toTraceHeaders(): Record<string, string> {
+  const place = activePlace();
+  return place === undefined ? {} : { traceparent: formatTraceParent(place) };
+}
+
+/** The same in the form of AWS; undefined where no traces are made. */
+export function toAwsTrace(): string | undefined {
+  const place = activePlace();
+  return place && formatAwsTrace(place);
+}
+
+function activePlace() {
   const place = trace.getActiveSpan()?.spanContext();
-  if (place === undefined) return {};
-  const isSampled = (place.traceFlags & TraceFlags.SAMPLED) !== 0;
-  return { traceparent: formatTraceParent({ ...place, isSampled }) };
+  if (place === undefined || !isSpanContextValid(place)) return undefined;
+  return { ...place, isSampled: (place.traceFlags & TraceFlags.SAMPLED) !== 0 };
 }
