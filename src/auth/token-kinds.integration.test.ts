@@ -80,89 +80,35 @@ const UPLOADERS: readonly Kind[] = [...CALLERS, "upload"];
  * names, and has more of its own.
  */
 const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
-  CreateUpload: UPLOADERS,
-  WriteUpload: UPLOADERS,
-  WritePart: UPLOADERS,
-  SignParts: UPLOADERS,
-  CompleteUpload: UPLOADERS,
-  AbortUpload: UPLOADERS,
-  GetUpload: UPLOADERS,
-  WatchUpload: UPLOADERS,
-  CreateUploadToken: CALLERS,
-  GetFile: CALLERS,
-  ReadFile: CALLERS,
-  ListFiles: CALLERS,
-  SearchFiles: CALLERS,
-  ListGenerations: CALLERS,
-  ListLinks: CALLERS,
-  CreateDownloadUrl: CALLERS,
-  UpdateFile: CALLERS,
-  DeleteFile: CALLERS,
-  UndeleteFile: CALLERS,
-  PurgeFile: CALLERS,
-  PurgeFiles: CALLERS,
-  MoveFile: CALLERS,
-  CopyFile: CALLERS,
-  RestoreGeneration: CALLERS,
-  CreateLink: CALLERS,
-  RevokeLink: CALLERS,
-  CreateNamespace: CALLERS,
-  GetNamespace: CALLERS,
-  ListNamespaces: CALLERS,
-  UpdateNamespace: CALLERS,
-  DeleteNamespace: CALLERS,
-  GetUsage: CALLERS,
-  GetResidencyReport: CALLERS,
-  GetGrants: CALLERS,
-  SetGrants: CALLERS,
-  ListEvents: CALLERS,
-  WatchEvents: CALLERS,
-  CreateSubscription: CALLERS,
-  GetSubscription: CALLERS,
-  ListSubscriptions: CALLERS,
-  UpdateSubscription: CALLERS,
-  DeleteSubscription: CALLERS,
-  RedeliverEvents: CALLERS,
-  ListAuditEntries: CALLERS,
-  GetInclusionProof: CALLERS,
-  ExportAudit: CALLERS,
-  ExportDataSubject: CALLERS,
-  EraseDataSubject: CALLERS,
-  ListJobs: CALLERS,
-  StartPurge: CALLERS,
-  StartCopy: CALLERS,
-  StartAuditExport: CALLERS,
-  GetOperation: CALLERS,
-  ListOperations: CALLERS,
-  WaitOperation: CALLERS,
-  CancelOperation: CALLERS,
-  GenerateConfiguration: CALLERS,
-  ServerReflectionInfo: CALLERS,
+  ...toTable(
+    UPLOADERS,
+    `CreateUpload WriteUpload WritePart SignParts CompleteUpload AbortUpload GetUpload WatchUpload`,
+  ),
+  ...toTable(
+    CALLERS,
+    `CreateUploadToken GetFile ReadFile ListFiles SearchFiles ListGenerations ListLinks CreateDownloadUrl UpdateFile
+    DeleteFile UndeleteFile PurgeFile PurgeFiles MoveFile CopyFile RestoreGeneration CreateLink RevokeLink
+    CreateNamespace GetNamespace ListNamespaces UpdateNamespace DeleteNamespace GetUsage GetResidencyReport GetGrants
+    SetGrants ListEvents WatchEvents CreateSubscription GetSubscription ListSubscriptions UpdateSubscription
+    DeleteSubscription RedeliverEvents ListAuditEntries GetInclusionProof ExportAudit ExportDataSubject EraseDataSubject
+    ListJobs StartPurge StartCopy StartAuditExport GetOperation ListOperations WaitOperation CancelOperation
+    GenerateConfiguration ServerReflectionInfo`,
+  ),
   // These need no token, and judge none.
-  Check: ALL_KINDS,
-  List: ALL_KINDS,
-  Watch: ALL_KINDS,
+  ...toTable(ALL_KINDS, "Check List Watch"),
 };
 const REST_ALONE: Readonly<Record<string, readonly Kind[]>> = {
-  PutFile: UPLOADERS,
-  PutPart: UPLOADERS,
-  // These need no token, and judge none.
-  Livez: ALL_KINDS,
-  Readyz: ALL_KINDS,
+  ...toTable(UPLOADERS, "PutFile PutPart"),
+  ...toTable(ALL_KINDS, "Livez Readyz"),
 };
 /** Which kinds pass as the token of a page: that of one list is worth nothing in another. */
 const PAGES: Readonly<Record<string, readonly Kind[]>> = {
   ListFiles: ["page"],
-  SearchFiles: [],
-  ListGenerations: [],
-  ListLinks: [],
-  ListNamespaces: [],
-  PurgeFiles: [],
-  GetResidencyReport: [],
-  ListAuditEntries: [],
-  ExportDataSubject: [],
-  ListJobs: [],
-  ListOperations: [],
+  ...toTable(
+    [],
+    `SearchFiles ListGenerations ListLinks ListNamespaces PurgeFiles GetResidencyReport ListAuditEntries ExportDataSubject
+    ListJobs ListOperations`,
+  ),
 };
 
 const SERVICES: readonly DescService[] = [
@@ -370,4 +316,9 @@ async function* once(message: Message): AsyncGenerator<Message> {
 function toRefusal(error: unknown): { code: Code; reason: string } {
   if (!(error instanceof ConnectError)) throw error;
   return { code: error.code, reason: error.findDetails(ErrorInfoSchema)[0]?.reason ?? "" };
+}
+
+/** The same kinds for each of the methods, whose names stand in one text. */
+function toTable(kinds: readonly Kind[], methods: string): Record<string, readonly Kind[]> {
+  return Object.fromEntries(methods.split(/\s+/).map((name) => [name, kinds]));
 }

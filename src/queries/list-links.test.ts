@@ -1,30 +1,26 @@
 import { expect } from "chai";
 import { WHOLE_NAMESPACE } from "../domain/access/path-scope.ts";
-import { FakeLinkRepository } from "../testing/fakes/fake-link-repository.ts";
-import { nextIdentity, nextUuid } from "../testing/rigs/database/repository-subject.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
+import type { Link } from "../domain/links/link.ts";
+import type { LinkRepository } from "../domain/links/link-repository.ts";
+import { nextUuid } from "../testing/rigs/database/repository-subject.ts";
+import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type ListLinksRequest, listLinks } from "./list-links.ts";
 
 const REQUEST: ListLinksRequest = { namespace: "default", path: "", pageSize: 0, pageToken: "", showEnded: false };
 
 describe("listLinks", () => {
-  const links = new FakeLinkRepository({ get: async () => sampleFile() });
+  const all = Array.from({ length: 3 }, () => ({ linkId: nextUuid() }) as Link).reverse();
+  const list: LinkRepository["list"] = async (_namespace, { limit, after }) => {
+    const rest = all.filter(({ linkId }) => after === undefined || linkId < after);
+    const links = rest.slice(0, limit);
+    return { links, next: rest.length > limit ? links.at(-1)?.linkId : undefined };
+  };
   const call = (request: Partial<ListLinksRequest> = {}) =>
     listLinks(
-      { links, namespaces: sampleNamespaces() },
+      { links: { list }, namespaces: sampleNamespaces() },
       { ...REQUEST, ...request },
       { caller: SAMPLE_CALLER, scope: WHOLE_NAMESPACE },
     );
-
-  before(async () => {
-    for (let count = 0; count < 3; count++) {
-      const expiry = { afterMs: 60_000 };
-      const described = { downloadName: "", inline: false, note: "", maxUses: 0, principal: "dev:tester", expiry };
-      const named = { linkId: nextUuid(), fileId: nextUuid(), namespace: "default", path: "a", generation: undefined };
-      const link = { ...named, ...described, tokenSha256: Buffer.alloc(32, count) };
-      await links.create(link, nextIdentity({ method: "CreateLink" }));
-    }
-  });
 
   it("gives page after page", async () => {
     const first = await call({ pageSize: 2 });

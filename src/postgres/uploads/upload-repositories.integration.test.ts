@@ -28,6 +28,20 @@ describe("createUploadRepositories", () => {
       subject = await createPostgresSubject();
     });
     after(() => subject.close());
+    /** Runs `work` amid a transaction of somebody else, which has run `statement` and which `work` commits. */
+    const amid = async (statement: string, work: (commit: () => Promise<unknown>) => Promise<void>) => {
+      const other = new Client({ connectionString: subject.adminUrl });
+      await other.connect();
+      try {
+        await other.query(`BEGIN; ${statement}`);
+        await work(() => other.query("COMMIT"));
+      } finally {
+        await other.end();
+      }
+    };
+    const lockPath = (path: string) => `SELECT pg_advisory_xact_lock(hashtextextended('default/${path}', 0))`;
+    const fence = (uploadId: string) =>
+      `UPDATE upload SET epoch = epoch + 1 WHERE upload_id = '${uploadId}'; DELETE FROM writer WHERE upload_id = '${uploadId}'`;
 
     it("commits behind a commit to the same path that has not ended yet", async () => {
       const path = nextPath();
@@ -38,19 +52,13 @@ describe("createUploadRepositories", () => {
           retentionMs: RETENTION_MS,
           object: sampleObject({ s3Key }),
         });
-      const blocker = new Client({ connectionString: subject.adminUrl });
-      await blocker.connect();
-      try {
-        await blocker.query("BEGIN");
-        await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${path}`]);
+      await amid(lockPath(path), async (release) => {
         const pending = Promise.all([first, second].map(({ uploadId, s3Key }) => commit(uploadId, s3Key)));
         await untilWaiting(subject, 2);
-        await blocker.query("COMMIT");
+        await release();
         const generations = (await pending).map((outcome) => outcome.upload.file?.generation);
         expect(generations.sort()).to.deep.equal([1, 2]);
-      } finally {
-        await blocker.end();
-      }
+      });
     });
 
     it("lets one of two racing commits with a precondition win; the other is told its generation and commits upon it", async () => {
@@ -63,14 +71,10 @@ describe("createUploadRepositories", () => {
         const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, object: sampleObject({ s3Key }) };
         return subject.uploads.commits.commit(uploadId, { ...committing, ...options });
       };
-      const blocker = new Client({ connectionString: subject.adminUrl });
-      await blocker.connect();
-      try {
-        await blocker.query("BEGIN");
-        await blocker.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`default/${path}`]);
+      await amid(lockPath(path), async (release) => {
         const racing = Promise.all(uploads.map((upload) => commit(upload)));
         await untilWaiting(subject, 2);
-        await blocker.query("COMMIT");
+        await release();
         const outcomes = await racing;
         const kinds = outcomes.map(({ kind }) => kind).sort();
         expect(kinds).to.deep.equal(["committed", "generation-mismatch"]);
@@ -79,9 +83,7 @@ describe("createUploadRepositories", () => {
         expect(loser?.upload).to.deep.include({ state: "assembled", file: undefined });
         const again = await commit(loser?.upload as (typeof uploads)[0], { ifGenerationMatch: 1 });
         expect(again.upload.file?.generation).to.equal(2);
-      } finally {
-        await blocker.end();
-      }
+      });
     });
 
     it("refuses the finish of a writer that waits for its row while a newer one begins", async () => {
@@ -99,19 +101,12 @@ describe("createUploadRepositories", () => {
         () => subject.uploads.writers.recordParts(uploadId, epoch, [samplePart(1)]),
         () => subject.uploads.writers.markLost(uploadId, epoch),
       ];
-      const newer = new Client({ connectionString: subject.adminUrl });
-      await newer.connect();
-      try {
-        await newer.query("BEGIN");
-        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
-        await newer.query("DELETE FROM writer WHERE upload_id = $1", [uploadId]);
+      await amid(fence(uploadId), async (commit) => {
         const refusals = finishes.map((finish) => expectRefusal(finish(), "WRITER_FENCED"));
         await untilRowsAwaited(subject, finishes.length);
-        await newer.query("COMMIT");
+        await commit();
         await Promise.all(refusals);
-      } finally {
-        await newer.end();
-      }
+      });
       const found = await subject.uploads.catalogue.get("default", uploadId);
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
     });
@@ -120,12 +115,8 @@ describe("createUploadRepositories", () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
       await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 4 });
-      const sealing = new Client({ connectionString: subject.adminUrl });
-      await sealing.connect();
-      try {
-        await sealing.query("BEGIN");
-        const sizeBytes = 3 * samplePart(1).lengthBytes;
-        await sealing.query("UPDATE upload SET size_bytes = $2 WHERE upload_id = $1", [uploadId, sizeBytes]);
+      const sizeBytes = 3 * samplePart(1).lengthBytes;
+      await amid(`UPDATE upload SET size_bytes = ${sizeBytes} WHERE upload_id = '${uploadId}'`, async (commit) => {
         const late = expectRefusal(
           subject.uploads.writers.recordParts(uploadId, epoch, [samplePart(4)]),
           "SIZE_MISMATCH",
@@ -133,11 +124,9 @@ describe("createUploadRepositories", () => {
         const claiming = subject.uploads.writers.claimParts(uploadId, epoch, { first: 5, count: 1 });
         const claimed = expectRefusal(claiming, "SIZE_MISMATCH");
         await untilRowsAwaited(subject, 2);
-        await sealing.query("COMMIT");
+        await commit();
         await Promise.all([late, claimed]);
-      } finally {
-        await sealing.end();
-      }
+      });
       expect((await subject.uploads.catalogue.get("default", uploadId)).parts).to.deep.equal([]);
     });
 
@@ -153,26 +142,19 @@ describe("createUploadRepositories", () => {
         );
       await claim();
       const { outstanding } = await subject.uploads.catalogue.get("default", uploadId);
-      const newer = new Client({ connectionString: subject.adminUrl });
-      await newer.connect();
-      try {
-        await newer.query("BEGIN");
-        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
-        await newer.query("DELETE FROM writer WHERE upload_id = $1", [uploadId]);
+      await amid(fence(uploadId), async (commit) => {
         const ready = outstanding.map((part) => ({ ...part, etag: "e" }));
         const adopting = subject.uploads.writers.adoptParts(uploadId, ready);
         await untilRowsAwaited(subject, 1);
-        await newer.query("COMMIT");
+        await commit();
         expect(await adopting).to.deep.equal([]);
-        await newer.query("BEGIN");
-        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+      });
+      await amid(fence(uploadId), async (commit) => {
         const claiming = claim();
         await untilRowsAwaited(subject, 1);
-        await newer.query("COMMIT");
+        await commit();
         expect((await claiming).upload.epoch).to.equal(4);
-      } finally {
-        await newer.end();
-      }
+      });
       expect(
         (await subject.uploads.catalogue.get("default", uploadId)).outstanding.map(({ epoch }) => epoch),
       ).to.deep.equal([4]);
@@ -190,18 +172,12 @@ describe("createUploadRepositories", () => {
         () => subject.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch }),
       ];
       for (const step of steps) {
-        const other = new Client({ connectionString: subject.adminUrl });
-        await other.connect();
-        try {
-          await other.query("BEGIN");
-          await other.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+        await amid(`UPDATE upload SET epoch = epoch + 1 WHERE upload_id = '${uploadId}'`, async (commit) => {
           const waiting = step();
           await untilRowsAwaited(subject, 1);
-          await other.query("COMMIT");
+          await commit();
           await waiting;
-        } finally {
-          await other.end();
-        }
+        });
       }
       expect((await subject.uploads.catalogue.get("default", uploadId)).upload.state).to.equal("committed");
     });
@@ -222,26 +198,20 @@ describe("createUploadRepositories", () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
       await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
-      const recording = new Client({ connectionString: subject.adminUrl });
-      await recording.connect();
-      try {
-        await recording.query("BEGIN");
-        await recording.query("SELECT FROM upload WHERE upload_id = $1 FOR SHARE", [uploadId]);
-        await recording.query(
-          "UPDATE part SET state = 'durable', length_bytes = $2, crc32 = $3, etag = $4 WHERE upload_id = $1",
-          [uploadId, samplePart(1).lengthBytes, samplePart(1).crc32, samplePart(1).etag],
-        );
-        const part = { partNumber: 1, lengthBytes: samplePart(1).lengthBytes };
+      const { lengthBytes, crc32, etag } = samplePart(1);
+      const record = `SELECT FROM upload WHERE upload_id = '${uploadId}' FOR SHARE;
+        UPDATE part SET state = 'durable', length_bytes = ${lengthBytes}, crc32 = ${crc32}, etag = '${etag}'
+        WHERE upload_id = '${uploadId}'`;
+      await amid(record, async (commit) => {
+        const part = { partNumber: 1, lengthBytes };
         const beginning = subject.uploads.writers.beginPart("default", uploadId, part, {
           instance: "i",
           expireAfterMs: 1000,
         });
         await untilRowsAwaited(subject, 1);
-        await recording.query("COMMIT");
+        await commit();
         expect(await beginning).to.deep.include({ kind: "durable", part: samplePart(1) });
-      } finally {
-        await recording.end();
-      }
+      });
     });
 
     it("lists a committed multipart upload whose one-part attempt lost, once that cannot land any more", async () => {

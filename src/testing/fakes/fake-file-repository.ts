@@ -34,13 +34,6 @@ export interface FakeRepositoryOptions {
   now?: () => number;
 }
 
-/** The places of a file before and after a move. */
-export interface FileStep {
-  namespace: string;
-  from: Pick<File, "path" | "generation">;
-  to: Pick<File, "path" | "generation">;
-}
-
 /** A file to be committed; the repository gives it its generation and times. */
 export type NewFile = Omit<File, "generation" | "createTime" | "updateTime" | keyof typeof NEW_FILE>;
 
@@ -50,8 +43,6 @@ export class FakeFileRepository implements FileRepository {
   readonly #lastGenerations = new Map<string, number>();
   readonly #requests = new FakeRequests();
   readonly #now: () => number;
-  /** Called when a file goes to another place. */
-  readonly #followers: ((step: FileStep) => void)[] = [];
 
   constructor(options: FakeRepositoryOptions = {}) {
     this.#now = options.now ?? Date.now;
@@ -323,11 +314,6 @@ export class FakeFileRepository implements FileRepository {
     return files.map(toFile);
   }
 
-  /** Calls `follower` in the step that moves a file, or gives it another number. */
-  follow(follower: (step: FileStep) => void): void {
-    this.#followers.push(follower);
-  }
-
   /** The generation of the live file at a path, 0 when there is none. */
   liveGeneration(namespace: string, path: string): number {
     return this.#findLive(namespace, path)?.generation ?? 0;
@@ -378,10 +364,8 @@ export class FakeFileRepository implements FileRepository {
     const current = this.liveGeneration(file.namespace, path);
     if (wanted !== undefined && wanted !== current) throw generationMismatch(path, wanted, current);
     const now = this.#now();
-    const from = { path: file.path, generation: file.generation };
     file.generation = this.#takePath(file.namespace, path, { ...options, now });
     file.path = path;
-    for (const follower of this.#followers) follower({ namespace: file.namespace, from, to: toFile(file) });
     file.supersedeTime = file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(now);
