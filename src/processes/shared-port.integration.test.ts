@@ -1,10 +1,10 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { findFreePort } from "../devstack/tcp-port.ts";
+import { stateOf } from "../testing/rigs/service/linux-processes.ts";
 import { until } from "../testing/rigs/until.ts";
 import { closeUntakenConnection } from "./shared-port.ts";
 
@@ -55,7 +55,7 @@ describe("A port that workers share", () => {
     await start(100);
     const [stopped] = workers as [Worker, Worker];
     stopped.process.kill("SIGSTOP");
-    await until("it stands still", () => stateOf(stopped) === "T");
+    await until("it stands still", () => stateOf(stopped.process.pid) === "T");
     // One of the two connections is given to the worker that stands still, and waits.
     const fates = [ask(), ask()];
     expect(await Promise.race(fates)).to.equal(true);
@@ -67,11 +67,4 @@ describe("A port that workers share", () => {
 /** Number of sockets that this process has open: listening ones, and both ends of connections within it. */
 function countSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length;
-}
-
-/** The state of a worker's process, from /proc. */
-function stateOf(worker: Worker): string | undefined {
-  const { pid } = worker.process;
-  const task = readdirSync(`/proc/${pid}/task`)[0];
-  return /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8"))?.[1];
 }

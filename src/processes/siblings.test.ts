@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { CallerPosition, Siblings } from "../domain/siblings.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { joinSiblings, type RelayedWorker, SiblingRelay } from "./siblings.ts";
 
 /** A supervisor and its workers in one process; messages are JSON on their way, as between processes. */
@@ -59,6 +60,8 @@ const isSettled = (promise: Promise<unknown>) =>
   Promise.race([promise.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]);
 
 describe("Siblings", () => {
+  const { pass } = useManualClock();
+
   it("hear what one of them tells, and it hears that they have", async () => {
     const workers = new Workers();
     const [one, two, three] = [workers.start(1), workers.start(2), workers.start(3)];
@@ -100,9 +103,11 @@ describe("Siblings", () => {
     const workers = new Workers();
     const [one, two] = [workers.start(1), workers.start(2)];
     two.isStopped = true;
-    const begun = performance.now();
-    await one.siblings.tell({ principal: "dev:a", position: 1n });
-    expect(performance.now() - begun).to.be.greaterThan(190);
+    const told = one.siblings.tell({ principal: "dev:a", position: 1n });
+    await pass(199);
+    expect(await isSettled(told)).to.equal(false);
+    await pass(1);
+    await told;
     workers.now = 200;
     await one.siblings.tell({ principal: "dev:a", position: 2n });
     expect(two.got, "no more is piled up for it").to.have.length(1);
@@ -126,7 +131,10 @@ describe("Siblings", () => {
     const workers = new Workers();
     const [one, two] = [workers.start(1), workers.start(2)];
     one.isAway = true;
-    expect(await isSettled(one.siblings.tell({ principal: "dev:a", position: 1n }))).to.equal(false);
+    const told = one.siblings.tell({ principal: "dev:a", position: 1n });
+    expect(await isSettled(told)).to.equal(false);
+    await pass(200);
+    await told;
     expect(two.heard).to.deep.equal([]);
     await two.siblings.tell({ principal: "dev:a", position: 1n });
     expect(one.heard).to.deep.equal([]);

@@ -1,9 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { stateOf } from "../testing/rigs/service/linux-processes.ts";
 import { until } from "../testing/rigs/until.ts";
 import { WATCHDOG_LIMITS } from "./watchdog.ts";
 
@@ -61,8 +61,3 @@ describe("startWatchdog", () => {
     expect(await stopped.said).to.equal("");
   });
 });
-
-/** The state of a process, from /proc. */
-function stateOf(pid: number | undefined): string | undefined {
-  return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
-}

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { childrenOf } from "./linux-processes.ts";
 
 /**
  * Stops a process and all that it has begun (SIGSTOP), so that none of them answers while their connections stay open. The result
@@ -9,8 +9,7 @@ export async function pauseProcesses(pid: number): Promise<() => void> {
   process.kill(pid, "SIGSTOP");
   const paused = [pid];
   for (const parent of paused) {
-    const children = (await readFile(`/proc/${parent}/task/${parent}/children`, "utf8")).trim();
-    for (const child of children === "" ? [] : children.split(" ").map(Number)) {
+    for (const child of childrenOf(parent)) {
       process.kill(child, "SIGSTOP");
       paused.push(child);
     }
