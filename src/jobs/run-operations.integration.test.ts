@@ -1,12 +1,15 @@
 import { expect } from "chai";
+import { sql } from "slonik";
+import { z } from "zod";
 import type { OperationWorker } from "../commands/operations/operation-worker.ts";
 import { startPurge } from "../commands/operations/start-operation.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { FileChange } from "../domain/files/file-repository.ts";
 import type { Operation, OperationLimits } from "../domain/jobs/operation.ts";
 import type { OperationRepository } from "../domain/jobs/operation-repository.ts";
 import { createOperationRepository } from "../postgres/operations.ts";
 import { createPostgresSubject } from "../testing/rigs/database/postgres-subject.ts";
-import { nextUuid } from "../testing/rigs/database/repository-subject.ts";
+import { commitFile, nextIdentity, nextUuid } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { runOperations } from "./run-operations.ts";
@@ -202,6 +205,59 @@ describe("operations", function () {
       ...{ code: "internal", reason: "INTERNAL", message: "internal error; the log of the service says more" },
     });
     expect(logged).to.have.lengthOf(1);
+  });
+
+  it("keep nothing after their end that could name a person but who has started them", async () => {
+    const filter = 'data_subject = "jane"';
+    const caller = { ...SAMPLE_CALLER, address: "192.0.2.7", session: "jane", groups: ["idp:jane"] };
+    const request = { namespace: "default", filter, includeLive: false, includeSuperseded: false };
+    const access = { operations, namespaces, limits: LIMITS };
+    const [done, failed] = [
+      await startPurge(access, { ...request, requestId: nextUuid() }, { caller }),
+      await startPurge(access, { ...request, requestId: nextUuid() }, { caller }),
+    ];
+    expect((await get(done)).request).to.deep.include({ filter });
+    await run(async ({ operationId, progress }) => {
+      if (operationId === done.operationId) return { progress, response: progress };
+      throw new DomainError("invalid_argument", `${filter} is no filter`, { reason: "FILTER_INVALID" });
+    });
+    expect(await get(done)).to.deep.include({ response: COUNTS, error: undefined });
+    expect((await get(failed)).error).to.include({ reason: "FILTER_INVALID", message: "the filter is no filter" });
+    const rows = await subject.pools.commands.any(
+      sql.type(z.object({ kept: z.string() }))`SELECT o::text AS kept FROM operation o WHERE o.end_time IS NOT NULL`,
+    );
+    expect(rows).to.have.lengthOf(2);
+    for (const { kept } of rows)
+      expect(kept)
+        .to.contain(caller.principal)
+        .and.not.match(/jane|192\.0\.2\.7/);
+  });
+
+  it("tell the path of a copy as its file has it now, so that an erasure reaches it", async () => {
+    const upload = await commitFile(subject, "jane/copy.txt");
+    const { fileId = "" } = upload.file ?? {};
+    const copied = { path: "jane/a.txt", targetPath: "jane/copy.txt", etag: "", values: {} as FileChange };
+    const started = await operations.start(
+      {
+        operationId: nextUuid(),
+        kind: "copy",
+        caller: SAMPLE_CALLER,
+        request: copied,
+        progress: { copiedBytes: 0, sizeBytes: 0 },
+      },
+      nextIdentity({ method: "StartCopy" }),
+      LIMITS,
+    );
+    const response = { fileId, path: "jane/copy.txt", generation: 1 };
+    const ended = await operations.save(started, { progress: { copiedBytes: 10, sizeBytes: 10 }, response });
+    expect(ended?.response).to.deep.equal(response);
+    const move = { identity: nextIdentity({ method: "MoveFile" }), targetPath: "moved.txt", retentionMs: 1 };
+    await subject.files.move("default", "jane/copy.txt", move);
+    expect((await get(started)).response).to.deep.equal({ ...response, path: "moved.txt" });
+    const kept = await subject.pools.commands.oneFirst(
+      sql.type(z.object({ kept: z.string() }))`SELECT o::text AS kept FROM operation o`,
+    );
+    expect(kept).to.not.contain("jane");
   });
 
   it("are kept for a while after their end, and forgotten then", async () => {

@@ -8,6 +8,7 @@ import type {
   OperationLimits,
   OperationStep,
 } from "../domain/jobs/operation.ts";
+import { toOperationError } from "../domain/jobs/operation-error.ts";
 import type { OperationRepository } from "../domain/jobs/operation-repository.ts";
 
 /** How often operations whose turn it is are looked for. */
@@ -115,7 +116,7 @@ async function makeStep(
     if (!(error instanceof DomainError))
       log.warn({ error, operationId: operation.operationId }, "an operation has failed, and ends");
     await worker.abandon(operation);
-    return await operations.fail(operation, toError(error));
+    return await operations.fail(operation, toOperationError(error, operation.request));
   }
   return await operations.save(operation, step);
 }
@@ -125,9 +126,4 @@ const CANCELLED: OperationError = { code: "cancelled", reason: "CANCELLED", mess
 /** Whether the same step may work later. */
 function isTemporary(error: unknown): boolean {
   return error instanceof DomainError && (error.code === "unavailable" || error.retryAfterMs !== undefined);
-}
-
-function toError(error: unknown): OperationError {
-  if (error instanceof DomainError) return { code: error.code, reason: error.reason, message: error.message };
-  return { code: "internal", reason: "INTERNAL", message: "internal error; the log of the service says more" };
 }

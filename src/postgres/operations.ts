@@ -35,7 +35,18 @@ const startedRow = operationRow.extend({ is_same: z.boolean() });
 
 const columns = sql.fragment`
   o.operation_id, o.namespace, o.request_id, o.kind, o.caller, o.request, o.create_time, o.begin_time, o.cancel_time, o.end_time,
-  o.cursor, o.progress, o.revision, o.response, o.error`;
+  o.cursor, o.progress, o.revision, o.error,
+  CASE WHEN o.kind <> 'copy' OR o.response IS NULL THEN o.response ELSE o.response || (
+    SELECT jsonb_build_object('path', f.path, 'generation', f.generation) FROM file f
+    WHERE f.namespace = o.namespace AND f.file_id = (o.response ->> 'fileId')::uuid) END AS response`;
+
+/**
+ * What an operation forgets at its end: nothing that could name a person stays but its starter's name, by which they find it. The path of a
+ * copy is read from the file's row, where an erasure reaches it.
+ */
+const ended = sql.fragment`
+  end_time = now(), cursor = '', request = '{}',
+  caller = jsonb_build_object('principal', o.caller -> 'principal', 'groups', '[]'::jsonb, 'tokenKind', o.caller -> 'tokenKind')`;
 
 /** Operations in PostgreSQL, each change one statement. */
 export function createOperationRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): OperationRepository {
@@ -78,10 +89,9 @@ export function createOperationRepository(pool: DatabasePool, limits: Partial<Bo
       const progress = sql.fragment`progress = ${JSON.stringify(step.progress)}::jsonb`;
       if ("cursor" in step) return change(operation, sql.fragment`${progress}, cursor = ${step.cursor}`);
       const response = JSON.stringify(step.response);
-      return change(operation, sql.fragment`${progress}, cursor = '', response = ${response}::jsonb, end_time = now()`);
+      return change(operation, sql.fragment`${progress}, response = ${response}::jsonb - 'path', ${ended}`);
     },
-    fail: (operation, error) =>
-      change(operation, sql.fragment`cursor = '', error = ${JSON.stringify(error)}::jsonb, end_time = now()`),
+    fail: (operation, error) => change(operation, sql.fragment`error = ${JSON.stringify(error)}::jsonb, ${ended}`),
     async forget({ olderThanMs, limit }) {
       await pool.query(sql.unsafe`
         DELETE FROM operation o USING (

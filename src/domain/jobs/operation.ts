@@ -35,7 +35,7 @@ export interface OperationProgresses {
 /** What an operation that has done its work answers, by its kind. */
 export interface OperationResponses {
   purge: OperationProgresses["purge"];
-  /** The generation that the copy is. */
+  /** The generation that the copy is, at the path that it has now. */
   copy: { fileId: string; path: string; generation: number };
   auditExport: ExportedObject;
 }
@@ -61,7 +61,7 @@ interface OperationState {
   /** UUIDv7. */
   operationId: string;
   namespace: string;
-  /** Who has started it: what it does, it does by their right and in their name. */
+  /** Who has started it: what it does, it does by their right and in their name. Once it has ended, their name alone. */
   caller: Caller;
   /** UUID of the request that has started it. */
   requestId: string;
@@ -91,6 +91,7 @@ export interface OperationError {
 export type Operation<K extends OperationKind = OperationKind> = {
   [One in K]: OperationState & {
     kind: One;
+    /** Forgotten once it has ended: then it has no fields. */
     request: OperationRequests[One];
     progress: OperationProgresses[One];
     /** Defined when it has done its work. */
