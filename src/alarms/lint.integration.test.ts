@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect } from "chai";
-import { type CfnLint, findCfnLint } from "../testing/aws/cfn-lint.ts";
+import { type CfnLint, findCfnLint } from "../testing/aws/templates/cfn-lint.ts";
 import { createDeployedFiles } from "./deployed-files.ts";
 
 const TOP = join(import.meta.dirname, "../..");

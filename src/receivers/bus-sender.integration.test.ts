@@ -7,7 +7,7 @@ import {
 import { expect } from "chai";
 import { parse } from "yaml";
 import type { Delivery } from "../domain/subscriptions/delivery.ts";
-import { type Moto, startMoto } from "../testing/aws/moto.ts";
+import { type Moto, startMoto } from "../testing/aws/live/moto.ts";
 import { testedBlock } from "../testing/structure/pages.ts";
 import { createBusClients, createBusSender } from "./bus-sender.ts";
 

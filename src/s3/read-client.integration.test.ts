@@ -1,7 +1,7 @@
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { expect } from "chai";
-import { type Moto, startMoto } from "../testing/aws/moto.ts";
+import { type Moto, startMoto } from "../testing/aws/live/moto.ts";
 import { Connections } from "./connections.ts";
 import { createReadClient } from "./read-client.ts";
 

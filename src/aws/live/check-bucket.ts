@@ -1,13 +1,13 @@
 import type { Site } from "../template/site.ts";
-import { toCanonicalFacet } from "./canonical-facet.ts";
 import { checkPolicy } from "./check-policy.ts";
-import { findDifferences, pickSide } from "./differences.ts";
-import type { ExpectedBucket } from "./expected-site.ts";
-import { toCheckName, toFacetMeaning, toMissingBucketMeaning, toRegionMeaning } from "./facet-meanings.ts";
-import { toFacetMend } from "./facet-mends.ts";
+import { toCanonicalFacet } from "./comparison/canonical-facet.ts";
+import { findDifferences, pickSide } from "./comparison/differences.ts";
+import { toCheckName, toFacetMeaning, toMissingBucketMeaning, toRegionMeaning } from "./comparison/facet-meanings.ts";
+import { toFacetMend } from "./comparison/facet-mends.ts";
+import type { BucketFacet } from "./comparison/live-facets.ts";
+import { type Plain, type PlainMap, toList } from "./comparison/plain.ts";
+import type { ExpectedBucket } from "./expected/expected-site.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import type { BucketFacet } from "./live-facets.ts";
-import { type Plain, type PlainMap, toList } from "./plain.ts";
 
 /** Checks whether the bucket is in the region where it should be. */
 export function checkRegion(site: Site, bucket: string, actual: string): Finding {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createSite } from "../template/site.ts";
 import { checkPolicy, toStatementWords } from "./check-policy.ts";
-import type { Plain, PlainMap } from "./plain.ts";
+import type { Plain, PlainMap } from "./comparison/plain.ts";
 
 const site = createSite({
   bucket: "my-files",

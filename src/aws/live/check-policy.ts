@@ -1,12 +1,12 @@
 import { join, toActionWords, toConditionWords, toResourceWords } from "../policy/access-words.ts";
 import type { Conditions } from "../policy/policy.ts";
 import type { Site } from "../template/site.ts";
-import { toCanonicalStatement } from "./canonical-statement.ts";
-import { findDifferences, pickSide } from "./differences.ts";
-import type { ExpectedStatement } from "./expected-statement.ts";
+import { toCanonicalStatement } from "./comparison/canonical-statement.ts";
+import { findDifferences, pickSide } from "./comparison/differences.ts";
+import { toReadable } from "./comparison/made-up-ids.ts";
+import { isPlainMap, type Plain, type PlainMap, toList } from "./comparison/plain.ts";
+import type { ExpectedStatement } from "./expected/expected-statement.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { toReadable } from "./made-up-ids.ts";
-import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
 /** The version of the policy language that the statements' variables and conditions are written for. */
 const POLICY_VERSION = "2012-10-17";

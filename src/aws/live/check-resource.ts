@@ -1,10 +1,10 @@
 import type { Site } from "../template/site.ts";
 import { checkPolicy } from "./check-policy.ts";
-import { findDifferences, pickSide } from "./differences.ts";
-import type { ExpectedResource } from "./expected-resource.ts";
+import { findDifferences, pickSide } from "./comparison/differences.ts";
+import { fromText, type Plain, type PlainMap } from "./comparison/plain.ts";
+import { toStatedPart } from "./comparison/stated-part.ts";
+import type { ExpectedResource } from "./expected/expected-resource.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { fromText, type Plain, type PlainMap } from "./plain.ts";
-import { toStatedPart } from "./stated-part.ts";
 
 /** A resource that does not exist, or that nothing names any more. */
 export function findMissingResource({ label, why, revert }: ExpectedResource): Finding {

@@ -1,11 +1,11 @@
 import type { Site } from "../template/site.ts";
-import { withoutAwsTags } from "./canonical-facet.ts";
 import { checkPolicy } from "./check-policy.ts";
-import { findDifferences, pickSide } from "./differences.ts";
-import type { ExpectedRole } from "./expected-site.ts";
+import { withoutAwsTags } from "./comparison/canonical-facet.ts";
+import { findDifferences, pickSide } from "./comparison/differences.ts";
+import type { RoleFacet } from "./comparison/live-facets.ts";
+import { isPlainMap, type Plain, type PlainMap, toList } from "./comparison/plain.ts";
+import type { ExpectedRole } from "./expected/expected-site.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import type { RoleFacet } from "./live-facets.ts";
-import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
 const RECORD_MEANINGS: Readonly<Record<string, string>> = {
   PermissionsBoundary: "the role could do more than the boundary allows, or less than it needs",

@@ -2,10 +2,10 @@ import type { Configuration } from "../generate-configuration.ts";
 import { UNREADABLE_TYPES } from "../template/readable-types.ts";
 import type { Template } from "../template/template.ts";
 import { Leaf, type Value } from "../template/value.ts";
-import type { ExpectedResource } from "./expected-resource.ts";
-import { type BucketFacet, type LiveAws, LiveAwsProblem } from "./live-facets.ts";
-import { type Plain, type PlainMap, toPlain } from "./plain.ts";
-import type { Read, Reading } from "./readings.ts";
+import { type BucketFacet, type LiveAws, LiveAwsProblem } from "./comparison/live-facets.ts";
+import { type Plain, type PlainMap, toPlain } from "./comparison/plain.ts";
+import type { ExpectedResource } from "./expected/expected-resource.ts";
+import type { Read, Reading } from "./reading/readings.ts";
 
 /** Finds resources among those that are deployed, each once. */
 export type FindResource = (resource: ExpectedResource) => Promise<Reading<PlainMap>>;

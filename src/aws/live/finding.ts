@@ -1,5 +1,5 @@
-import { toReadable } from "./made-up-ids.ts";
-import type { Plain } from "./plain.ts";
+import { toReadable } from "./comparison/made-up-ids.ts";
+import type { Plain } from "./comparison/plain.ts";
 
 /** The result of one check of `sluice config verify`. */
 export interface Finding {

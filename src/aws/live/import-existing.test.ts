@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import { SMALLEST_SETTINGS, withServices } from "../../testing/aws/golden-settings.ts";
-import { toLiveSite } from "../../testing/aws/live-site.ts";
+import { toLiveSite } from "../../testing/aws/live/live-site.ts";
 import { configure } from "../configure.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { ANSWER_FILES, type ExistingBucket, parseExistingAnswers } from "./existing-bucket.ts";
-import { toExpectedSite } from "./expected-site.ts";
+import type { BucketFacet } from "./comparison/live-facets.ts";
+import type { Plain, PlainMap } from "./comparison/plain.ts";
+import { toExpectedSite } from "./expected/expected-site.ts";
 import { listReplaced, selectExisting } from "./import-existing.ts";
-import type { BucketFacet } from "./live-facets.ts";
-import type { Plain, PlainMap } from "./plain.ts";
+import { ANSWER_FILES, type ExistingBucket, parseExistingAnswers } from "./reading/existing-bucket.ts";
 
 const STATEMENT = {
   Sid: "Reports",

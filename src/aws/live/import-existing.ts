@@ -1,12 +1,12 @@
 import type { Configuration } from "../generate-configuration.ts";
-import { toCanonicalFacet } from "./canonical-facet.ts";
-import { toCanonicalStatement } from "./canonical-statement.ts";
-import { findDifferences } from "./differences.ts";
-import type { ExistingBucket } from "./existing-bucket.ts";
-import { type ExpectedBucket, toExpectedSite } from "./expected-site.ts";
-import { toCheckName } from "./facet-meanings.ts";
-import type { BucketFacet } from "./live-facets.ts";
-import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
+import { toCanonicalFacet } from "./comparison/canonical-facet.ts";
+import { toCanonicalStatement } from "./comparison/canonical-statement.ts";
+import { findDifferences } from "./comparison/differences.ts";
+import { toCheckName } from "./comparison/facet-meanings.ts";
+import type { BucketFacet } from "./comparison/live-facets.ts";
+import { isPlainMap, type Plain, type PlainMap, toList } from "./comparison/plain.ts";
+import { type ExpectedBucket, toExpectedSite } from "./expected/expected-site.ts";
+import type { ExistingBucket } from "./reading/existing-bucket.ts";
 
 /** Settings that keep what a bucket has, beside what the configuration makes anyway. */
 export interface KeptSettings {

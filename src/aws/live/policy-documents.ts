@@ -2,9 +2,9 @@ import type { Configuration } from "../generate-configuration.ts";
 import { findPolicies, type Policy } from "../policy/policy.ts";
 import type { Resource } from "../template/template.ts";
 import type { Properties } from "../template/value.ts";
-import { MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
-import { type Plain, type PlainMap, toPlain } from "./plain.ts";
-import type { PolicyKind } from "./policy-analyzer.ts";
+import { MADE_UP, resolveIntrinsics } from "./comparison/made-up-ids.ts";
+import { type Plain, type PlainMap, toPlain } from "./comparison/plain.ts";
+import type { PolicyKind } from "./reading/policy-analyzer.ts";
 
 /** Takes the place of an id that AWS makes up, within an ARN. It has the form of a distribution's id. */
 const EXAMPLE_ID = "E1EXAMPLE2SLUICE";

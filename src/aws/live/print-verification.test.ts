@@ -1,8 +1,8 @@
 import { expect } from "chai";
+import { LiveAwsProblem } from "./comparison/live-facets.ts";
+import { REVERT_DRIFT } from "./expected/revert.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { LiveAwsProblem } from "./live-facets.ts";
 import { printVerification } from "./print-verification.ts";
-import { REVERT_DRIFT } from "./revert.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 const BUCKET = "bucket my-files";

@@ -1,6 +1,6 @@
+import type { Plain } from "./comparison/plain.ts";
+import { REVERT_DRIFT } from "./expected/revert.ts";
 import type { Finding } from "./finding.ts";
-import type { Plain } from "./plain.ts";
-import { REVERT_DRIFT } from "./revert.ts";
 
 const WORDS: Readonly<Record<Finding["status"], string>> = {
   ok: "ok",

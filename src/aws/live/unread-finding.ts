@@ -1,5 +1,5 @@
+import type { LiveAwsProblem } from "./comparison/live-facets.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import type { LiveAwsProblem } from "./live-facets.ts";
 
 /** The finding when there is no answer. `unknown` is the question that stays open, as a clause: `whether it has drifted`. */
 export function createUnreadFinding(

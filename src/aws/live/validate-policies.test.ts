@@ -1,13 +1,13 @@
 import { expect } from "chai";
-import { FakePolicyAnalyzer } from "../../testing/aws/fake-policy-analyzer.ts";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
+import { FakePolicyAnalyzer } from "../../testing/aws/live/fake-policy-analyzer.ts";
 import { sampleRemark } from "../../testing/contracts/aws/policy-analyzer-contract.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { findPolicies } from "../policy/policy.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
+import { MADE_UP } from "./comparison/made-up-ids.ts";
+import type { PlainMap } from "./comparison/plain.ts";
 import type { Finding } from "./finding.ts";
-import { MADE_UP } from "./made-up-ids.ts";
-import type { PlainMap } from "./plain.ts";
 import { listPolicyDocuments } from "./policy-documents.ts";
 import { validatePolicies } from "./validate-policies.ts";
 

@@ -1,9 +1,9 @@
 import type { Configuration } from "../generate-configuration.ts";
+import { isPlainMap, toList } from "./comparison/plain.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { isPlainMap, toList } from "./plain.ts";
-import type { PolicyAnalyzer, PolicyRemark } from "./policy-analyzer.ts";
 import { listPolicyDocuments, type PolicyDocument } from "./policy-documents.ts";
-import { type Read, type Reading, runReadings } from "./readings.ts";
+import type { PolicyAnalyzer, PolicyRemark } from "./reading/policy-analyzer.ts";
+import { type Read, type Reading, runReadings } from "./reading/readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 const CHECK = "validation";

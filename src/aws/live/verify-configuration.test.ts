@@ -1,14 +1,14 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
-import { type LiveSite, toLiveSite } from "../../testing/aws/live-site.ts";
-import { plantDrifts } from "../../testing/aws/planted-drifts.ts";
+import { FakeLiveAws } from "../../testing/aws/live/fake-live-aws.ts";
+import { type LiveSite, toLiveSite } from "../../testing/aws/live/live-site.ts";
+import { plantDrifts } from "../../testing/aws/live/planted-drifts.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Properties } from "../template/value.ts";
+import { type BucketFacet, type LiveAws, LiveAwsProblem } from "./comparison/live-facets.ts";
+import type { Plain, PlainMap } from "./comparison/plain.ts";
 import type { Finding } from "./finding.ts";
-import { type BucketFacet, type LiveAws, LiveAwsProblem } from "./live-facets.ts";
-import type { Plain, PlainMap } from "./plain.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";
 
 const SMALLEST = generateConfiguration(parseSettings(GOLDEN_SETTINGS.smallest));

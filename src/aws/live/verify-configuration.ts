@@ -1,13 +1,19 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { checkFacet, checkRegion, findElsewhere, findMissingBucket } from "./check-bucket.ts";
 import { checkRoleFacet, findMissingRole } from "./check-role.ts";
-import { listExpectedResources } from "./expected-resource.ts";
-import { type ExpectedBucket, type ExpectedRole, toExpectedSite } from "./expected-site.ts";
-import { toCheckName } from "./facet-meanings.ts";
+import { toCheckName } from "./comparison/facet-meanings.ts";
+import {
+  BUCKET_FACETS,
+  type BucketFacet,
+  type LiveAws,
+  ROLE_FACETS,
+  type RoleFacet,
+} from "./comparison/live-facets.ts";
+import { listExpectedResources } from "./expected/expected-resource.ts";
+import { type ExpectedBucket, type ExpectedRole, toExpectedSite } from "./expected/expected-site.ts";
 import { createFindResource } from "./find-resource.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { BUCKET_FACETS, type BucketFacet, type LiveAws, ROLE_FACETS, type RoleFacet } from "./live-facets.ts";
-import { type Read, runReadings } from "./readings.ts";
+import { type Read, runReadings } from "./reading/readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 import { verifyDestination } from "./verify-destination.ts";
 import { verifyResource } from "./verify-resource.ts";

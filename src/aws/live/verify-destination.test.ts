@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
-import { toLiveSite } from "../../testing/aws/live-site.ts";
+import { FakeLiveAws } from "../../testing/aws/live/fake-live-aws.ts";
+import { toLiveSite } from "../../testing/aws/live/live-site.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
+import type { PlainMap } from "./comparison/plain.ts";
 import type { Finding } from "./finding.ts";
-import type { PlainMap } from "./plain.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";
 
 const CONFIGURATION = generateConfiguration(

@@ -1,10 +1,10 @@
 import type { Destination } from "../services/aws-service.ts";
 import type { Site } from "../template/site.ts";
-import { toCheckName } from "./facet-meanings.ts";
+import { toCheckName } from "./comparison/facet-meanings.ts";
+import type { LiveAws } from "./comparison/live-facets.ts";
+import { isPlainMap } from "./comparison/plain.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import type { LiveAws } from "./live-facets.ts";
-import { isPlainMap } from "./plain.ts";
-import type { Read } from "./readings.ts";
+import type { Read } from "./reading/readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 /**

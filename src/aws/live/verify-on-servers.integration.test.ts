@@ -6,7 +6,7 @@ import { startVersitygw } from "../../testing/rigs/storage/versitygw.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Finding } from "./finding.ts";
-import { createLiveAws } from "./live-aws.ts";
+import { createLiveAws } from "./reading/live-aws.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";
 
 const { signal } = new AbortController();

@@ -1,19 +1,19 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
 import { GOLDEN_SETTINGS, SMALLEST_SETTINGS } from "../../testing/aws/golden-settings.ts";
-import { type LiveSite, MADE_UP_ID, toLiveSite } from "../../testing/aws/live-site.ts";
+import { FakeLiveAws } from "../../testing/aws/live/fake-live-aws.ts";
+import { type LiveSite, MADE_UP_ID, toLiveSite } from "../../testing/aws/live/live-site.ts";
+import { plantDrifts } from "../../testing/aws/live/planted-drifts.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { plantDrifts } from "../../testing/aws/planted-drifts.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import { READABLE_TYPES, UNREADABLE_TYPES } from "../template/readable-types.ts";
-import { listExpectedResources } from "./expected-resource.ts";
+import type { LiveAwsProblem } from "./comparison/live-facets.ts";
+import type { Plain, PlainMap } from "./comparison/plain.ts";
+import { listExpectedResources } from "./expected/expected-resource.ts";
+import { RESOURCE_MEANINGS } from "./expected/resource-meanings.ts";
 import { createFindResource } from "./find-resource.ts";
 import type { Finding } from "./finding.ts";
-import type { LiveAwsProblem } from "./live-facets.ts";
-import type { Plain, PlainMap } from "./plain.ts";
-import type { Read } from "./readings.ts";
-import { RESOURCE_MEANINGS } from "./resource-meanings.ts";
+import type { Read } from "./reading/readings.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";
 import { verifyResource } from "./verify-resource.ts";
 

@@ -1,6 +1,6 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { checkResource, findMissingResource } from "./check-resource.ts";
-import type { ExpectedResource } from "./expected-resource.ts";
+import type { ExpectedResource } from "./expected/expected-resource.ts";
 import type { FindResource } from "./find-resource.ts";
 import type { Finding } from "./finding.ts";
 import { createUnreadFinding } from "./unread-finding.ts";

@@ -1,8 +1,13 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { createPolicyEvaluator } from "../../testing/aws/policy-evaluator.ts";
-import { FOREIGN_ACCOUNT, listRequests, memberOf, type SampleRequest } from "../../testing/aws/sample-requests.ts";
+import { createPolicyEvaluator } from "../../testing/aws/policies/policy-evaluator.ts";
+import {
+  FOREIGN_ACCOUNT,
+  listRequests,
+  memberOf,
+  type SampleRequest,
+} from "../../testing/aws/policies/sample-requests.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { SERVICES } from "../services/services.ts";
 import { parseSettings } from "../settings/parse-settings.ts";

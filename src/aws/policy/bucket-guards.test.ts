@@ -1,6 +1,10 @@
 import { expect } from "chai";
-import { type AccessRequest, createPolicyEvaluator, type Decision } from "../../testing/aws/policy-evaluator.ts";
-import { baseContext } from "../../testing/aws/sample-requests.ts";
+import {
+  type AccessRequest,
+  createPolicyEvaluator,
+  type Decision,
+} from "../../testing/aws/policies/policy-evaluator.ts";
+import { baseContext } from "../../testing/aws/policies/sample-requests.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 

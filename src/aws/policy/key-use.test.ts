@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
-import { findPolicyMistakes } from "../../testing/aws/policy-checks.ts";
+import { findPolicyMistakes } from "../../testing/aws/policies/policy-checks.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { createExplanation } from "../print/explanation.ts";
 import { printPolicies } from "../print/print-policies.ts";

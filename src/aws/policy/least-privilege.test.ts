@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { EXPECTED_ACTORS, type ExpectedActor } from "../../testing/aws/expected-access.ts";
-import { EXPECTED_ROLES } from "../../testing/aws/expected-roles.ts";
-import { createPolicyEvaluator } from "../../testing/aws/policy-evaluator.ts";
-import { baseContext } from "../../testing/aws/sample-requests.ts";
-import { listSampleResources } from "../../testing/aws/sample-resources.ts";
+import { EXPECTED_ACTORS, type ExpectedActor } from "../../testing/aws/policies/expected-access.ts";
+import { EXPECTED_ROLES } from "../../testing/aws/policies/expected-roles.ts";
+import { createPolicyEvaluator } from "../../testing/aws/policies/policy-evaluator.ts";
+import { baseContext } from "../../testing/aws/policies/sample-requests.ts";
+import { listSampleResources } from "../../testing/aws/policies/sample-resources.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { SERVICES } from "../services/services.ts";
 import { parseSettings } from "../settings/parse-settings.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { findSpecBreaches, lookUpIdentity } from "../../testing/aws/resource-spec.ts";
+import { findSpecBreaches, lookUpIdentity } from "../../testing/aws/templates/resource-spec.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Properties } from "../template/value.ts";

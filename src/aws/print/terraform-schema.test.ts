@@ -2,8 +2,8 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS, servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { lookUpIdentity } from "../../testing/aws/resource-spec.ts";
-import { findTerraformBreaches } from "../../testing/aws/terraform-schema.ts";
+import { lookUpIdentity } from "../../testing/aws/templates/resource-spec.ts";
+import { findTerraformBreaches } from "../../testing/aws/templates/terraform-schema.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Template } from "../template/template.ts";

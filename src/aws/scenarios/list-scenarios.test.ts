@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS, type SaidSettings, servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { createRoadEvaluator } from "../../testing/aws/road-evaluator.ts";
+import { createRoadEvaluator } from "../../testing/aws/policies/road-evaluator.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import { toPartition } from "../settings/settings.ts";

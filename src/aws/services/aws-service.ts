@@ -5,7 +5,7 @@ import type { Partition, Site } from "../template/site.ts";
 import type { Output, Resource } from "../template/template.ts";
 import type { Properties } from "../template/value.ts";
 
-/** One AWS service that may be connected to the bucket. Each has a file in `services/`. */
+/** One AWS service that may be connected to the bucket. Each has a file with its family in `services/`. */
 export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   /** Its switch in `services:` of sluice.aws.yaml, kebab-case. */
   readonly name: string;

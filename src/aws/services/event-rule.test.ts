@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { matchesPattern } from "../../testing/aws/road-evaluator.ts";
+import { matchesPattern } from "../../testing/aws/policies/road-evaluator.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { FreeForm, Properties } from "../template/value.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
 import { withServices } from "../../testing/aws/golden-settings.ts";
-import { toLiveSite } from "../../testing/aws/live-site.ts";
+import { FakeLiveAws } from "../../testing/aws/live/fake-live-aws.ts";
+import { toLiveSite } from "../../testing/aws/live/live-site.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { verifyConfiguration } from "../live/verify-configuration.ts";
 import { createExplanation } from "../print/explanation.ts";

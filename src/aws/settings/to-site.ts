@@ -1,4 +1,4 @@
-import { listGatedPrefixes } from "../services/guardduty.ts";
+import { listGatedPrefixes } from "../services/security/guardduty.ts";
 import { createSite, type Site } from "../template/site.ts";
 import { getAtt } from "../template/template.ts";
 import type { Value } from "../template/value.ts";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { type CfnGuard, findCfnGuard, type GuardFinding } from "../../testing/aws/cfn-guard.ts";
 import { GOLDEN_SETTINGS, type SaidSettings, servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/template-folder.ts";
+import { type CfnGuard, findCfnGuard, type GuardFinding } from "../../testing/aws/templates/cfn-guard.ts";
+import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/templates/template-folder.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import { CONTROL_TOWER_EXEMPTIONS, findExemptions } from "./control-tower-exemptions.ts";

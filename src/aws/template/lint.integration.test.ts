@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { type CfnLint, findCfnLint } from "../../testing/aws/cfn-lint.ts";
 import {
   GOLDEN_SETTINGS,
   pairsOf,
@@ -8,7 +7,8 @@ import {
   withServices,
 } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/template-folder.ts";
+import { type CfnLint, findCfnLint } from "../../testing/aws/templates/cfn-lint.ts";
+import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/templates/template-folder.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { createImport, IMPORTS } from "../print/import-template.ts";
 import { printCloudFormation } from "../print/print-cloudformation.ts";

@@ -3,7 +3,7 @@ import {
   type FindRegistrySchema,
   findRegistrySchemas,
   type RegistrySchema,
-} from "../../testing/aws/registry-schemas.ts";
+} from "../../testing/aws/templates/registry-schemas.ts";
 import { READABLE_TYPES } from "./readable-types.ts";
 
 /** Permissions of read handlers that nothing is read by, and that would let the reader do more. */

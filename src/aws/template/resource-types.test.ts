@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS, servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { findSpecBreaches } from "../../testing/aws/resource-spec.ts";
+import { findSpecBreaches } from "../../testing/aws/templates/resource-spec.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { Policy } from "../policy/policy.ts";
 import { parseSettings } from "../settings/parse-settings.ts";

@@ -2,10 +2,10 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type Document, parseDocument } from "yaml";
-import { type CfnGuard, findCfnGuard } from "../../testing/aws/cfn-guard.ts";
 import { GOLDEN_SETTINGS, type SaidSettings, servicesOf, withServices } from "../../testing/aws/golden-settings.ts";
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
-import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/template-folder.ts";
+import { type CfnGuard, findCfnGuard } from "../../testing/aws/templates/cfn-guard.ts";
+import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/templates/template-folder.ts";
 
 const RULES = fileURLToPath(new URL("../sluice.guard", import.meta.url));
 const NAMES = servicesOf("eu-central-1");

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { configure } from "../../aws/configure.ts";
 import type { Configuration } from "../../aws/generate-configuration.ts";
-import { createAccessAnalyzer } from "../../aws/live/access-analyzer.ts";
-import { createLiveAws } from "../../aws/live/live-aws.ts";
 import { printVerification } from "../../aws/live/print-verification.ts";
+import { createAccessAnalyzer } from "../../aws/live/reading/access-analyzer.ts";
+import { createLiveAws } from "../../aws/live/reading/live-aws.ts";
 import { validatePolicies } from "../../aws/live/validate-policies.ts";
 import { verifyConfiguration } from "../../aws/live/verify-configuration.ts";
 import { explainConfiguration } from "../../aws/print/explain.ts";

@@ -2,14 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { configure } from "../../aws/configure.ts";
 import type { Configuration } from "../../aws/generate-configuration.ts";
+import { listReplaced, selectExisting } from "../../aws/live/import-existing.ts";
 import {
   ANSWER_FILES,
   type ExistingBucket,
   parseExistingAnswers,
   readExistingBucket,
-} from "../../aws/live/existing-bucket.ts";
-import { listReplaced, selectExisting } from "../../aws/live/import-existing.ts";
-import { createLiveAws } from "../../aws/live/live-aws.ts";
+} from "../../aws/live/reading/existing-bucket.ts";
+import { createLiveAws } from "../../aws/live/reading/live-aws.ts";
 import { addSettings } from "../../aws/settings/add-settings.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 import { printNote, type Terminal } from "../terminal/terminal.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { parse } from "yaml";
-import { ANSWER_FILES } from "../../aws/live/existing-bucket.ts";
+import { ANSWER_FILES } from "../../aws/live/reading/existing-bucket.ts";
 import { printOptionTable } from "../../aws/print/print-options.ts";
 import { SERVICES } from "../../aws/services/services.ts";
 import { consumers } from "../../aws/settings/consumers.ts";

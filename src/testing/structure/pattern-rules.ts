@@ -12,7 +12,8 @@ export interface Pattern {
 
 /** Files that build an expression while they run, which nothing can judge before; each with whose text it is built of. */
 const BUILDERS: Readonly<Record<string, string>> = {
-  "src/aws/live/made-up-ids.ts": "the template's own texts, matched with what the operator's AWS account answers",
+  "src/aws/live/comparison/made-up-ids.ts":
+    "the template's own texts, matched with what the operator's AWS account answers",
   "src/devstack/s3-server/faults.ts": "the fault rules of a developer's own S3 server",
 };
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { toCanonicalFacet } from "../../../aws/live/canonical-facet.ts";
+import { toCanonicalFacet } from "../../../aws/live/comparison/canonical-facet.ts";
 import {
   BUCKET_FACETS,
   type BucketFacet,
@@ -7,8 +7,8 @@ import {
   LiveAwsProblem,
   ROLE_FACETS,
   type RoleFacet,
-} from "../../../aws/live/live-facets.ts";
-import type { Plain, PlainMap } from "../../../aws/live/plain.ts";
+} from "../../../aws/live/comparison/live-facets.ts";
+import type { Plain, PlainMap } from "../../../aws/live/comparison/plain.ts";
 
 /** AWS, or what stands for it, and a way to set it up. Empty before each test. */
 export interface LiveAwsSubject {

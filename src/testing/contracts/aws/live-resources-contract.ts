@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { type LiveAws, LiveAwsProblem } from "../../../aws/live/live-facets.ts";
-import type { LiveSite } from "../../aws/live-site.ts";
+import { type LiveAws, LiveAwsProblem } from "../../../aws/live/comparison/live-facets.ts";
+import type { LiveSite } from "../../aws/live/live-site.ts";
 
 /** AWS, or what stands for it, and a way to set up what Cloud Control reads. Empty before each test. */
 export interface LiveResourcesSubject {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { PolicyAnalyzer, PolicyKind, PolicyRemark } from "../../../aws/live/policy-analyzer.ts";
+import type { PolicyAnalyzer, PolicyKind, PolicyRemark } from "../../../aws/live/reading/policy-analyzer.ts";
 
 /** An analyzer, and a way to say what it finds. New before each test. */
 export interface PolicyAnalyzerSubject {
