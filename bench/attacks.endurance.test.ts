@@ -3,7 +3,7 @@ import { toFigures } from "./attacks/attack-figures.ts";
 import { attacksWithToken } from "./attacks/attacks-with-token.ts";
 import { attacksWithoutToken } from "./attacks/attacks-without-token.ts";
 import { type AttackResult, runAttacks } from "./attacks/run-attacks.ts";
-import { setStage } from "./stage.ts";
+import { setStage } from "./stage/stage.ts";
 
 /**
  * A short run: all attacks together take less than a minute. Each attack takes one second, and one more on a listener that does

@@ -4,8 +4,8 @@ import { attacksWithToken } from "./attacks/attacks-with-token.ts";
 import { attacksWithoutToken } from "./attacks/attacks-without-token.ts";
 import { runAttacksApart } from "./attacks/run-attacks.ts";
 import { count, number, only, report, runCommand, type Values } from "./command-line.ts";
-import { describeMachine } from "./describe-machine.ts";
-import { onStage } from "./stage.ts";
+import { describeMachine } from "./machine/describe-machine.ts";
+import { onStage } from "./stage/stage.ts";
 
 const attacks = [...attacksWithoutToken, ...attacksWithToken];
 const options = {

@@ -5,11 +5,11 @@ import { PLANS } from "./chaos/faults/fault-plan.ts";
 import { measureRollingRestart } from "./chaos/rolling-restart.ts";
 import { runChaos } from "./chaos/run-chaos.ts";
 import { measureSoak } from "./chaos/soak.ts";
-import { stopAllProcesses } from "./child-process.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
 import { count, name, number, report, runCommand, type Values } from "./command-line.ts";
+import { type FigureRow, printFigures } from "./figures/figure-row.ts";
 import { S3_BACKENDS } from "./kills/s3-backend.ts";
-import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
+import { stopAllProcesses } from "./machine/child-process.ts";
+import { clearOnSignal } from "./machine/clear-on-signal.ts";
 
 const options = {
   scenario: name(

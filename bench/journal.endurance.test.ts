@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { FigureRow } from "./figures/figure-row.ts";
 import type { JournalTrial } from "./journal/journal-trial.ts";
 import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
@@ -12,8 +13,7 @@ import { measureReads } from "./journal/measure-reads.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { measureRelayKills } from "./journal/measure-relay-kills.ts";
 import { measureUploads } from "./journal/measure-uploads.ts";
-import type { FigureRow } from "./sessions/figure-row.ts";
-import { setStage } from "./stage.ts";
+import { setStage } from "./stage/stage.ts";
 
 /** Short runs: what the figures say of speed is measured elsewhere, on a machine that does nothing else. */
 describe("the benchmark of the journal", function () {

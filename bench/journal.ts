@@ -1,7 +1,7 @@
 // `npm run bench:journal` measures the journal: whether entries are lost or out of order under kills, how fast they are numbered, and what
 // they cost.
 import { count, report, runCommand, type Values } from "./command-line.ts";
-import type { Stage } from "./contender.ts";
+import { printFigures } from "./figures/figure-row.ts";
 import { measureFeed } from "./journal/measure-feed.ts";
 import { measureKills } from "./journal/measure-kills.ts";
 import { measureLog } from "./journal/measure-log.ts";
@@ -12,8 +12,8 @@ import { measureReconcile } from "./journal/measure-reconcile.ts";
 import { measureRelay } from "./journal/measure-relay.ts";
 import { measureRelayKills } from "./journal/measure-relay-kills.ts";
 import { measureUploads } from "./journal/measure-uploads.ts";
-import { printFigures } from "./sessions/figure-row.ts";
-import { onStage } from "./stage.ts";
+import type { Stage } from "./stage/contender.ts";
+import { onStage } from "./stage/stage.ts";
 
 const options = {
   changes: count("changes that four processes make under kills", 100_000, [4, 10_000_000]),

@@ -1,12 +1,13 @@
 // `npm run bench:kills` kills the service at seeded random moments of uploads and lets the clients resume. Then it compares
 // the stored files with what was sent. It exits with 1 when anything is wrong. See --help.
-import { stopAllProcesses } from "./child-process.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
+
 import { count, name, report, runCommand, type Values } from "./command-line.ts";
-import { describeMachine } from "./describe-machine.ts";
 import { reportKills } from "./kills/kill-report.ts";
 import { runKills } from "./kills/run-kills.ts";
 import { S3_BACKENDS } from "./kills/s3-backend.ts";
+import { stopAllProcesses } from "./machine/child-process.ts";
+import { clearOnSignal } from "./machine/clear-on-signal.ts";
+import { describeMachine } from "./machine/describe-machine.ts";
 
 const options = {
   kills: count("how often the service is killed", 200, [1, 100_000]),

@@ -4,13 +4,13 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { findCheckouts } from "./against/checkout.ts";
 import { printComparisons } from "./against/compare-checkouts.ts";
-import { stopAllProcesses } from "./child-process.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
 import { count, flag, optional, report, runCommand, text, type Values } from "./command-line.ts";
+import { type FigureRow, printFigures } from "./figures/figure-row.ts";
+import { stopAllProcesses } from "./machine/child-process.ts";
+import { clearOnSignal } from "./machine/clear-on-signal.ts";
 import { compareMetadata } from "./metadata/compare-metadata.ts";
 import { comparePartitions } from "./metadata/compare-partitions.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
-import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 
 const ROWS = 10_000_000;
 const ROWS_AGAINST = 100_000;

@@ -1,14 +1,14 @@
 // `npm run bench:read` measures what reading a file through Sluice costs, beside a bare relay in that direction. See --help.
 import { count, only, runCommand, type Values } from "./command-line.ts";
-import type { Stage } from "./contender.ts";
-import { cpuRatio } from "./figures.ts";
-import { markdownTable } from "./markdown-table.ts";
-import { measureTransfer, spreadOf, type Transfer } from "./measure.ts";
+import { type FigureRow, printFigures } from "./figures/figure-row.ts";
+import { cpuRatio } from "./figures/figures.ts";
+import { markdownTable } from "./figures/markdown-table.ts";
+import { measureTransfer, spreadOf, type Transfer } from "./figures/measure.ts";
+import { showSpread } from "./figures/report.ts";
 import { READ_CONTENDERS, type ReadContender } from "./read/read-contender.ts";
-import { showSpread } from "./report.ts";
 import { runRounds } from "./run-rounds.ts";
-import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
-import { onStage } from "./stage.ts";
+import type { Stage } from "./stage/contender.ts";
+import { onStage } from "./stage/stage.ts";
 
 const options = {
   sizeMib: count("size of one measured file in MiB", 1024, [1, 1_000_000]),

@@ -3,16 +3,16 @@
 import { divideStage, findCheckouts } from "./against/checkout.ts";
 import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
 import { count, number, only, report, runCommand, text, type Values } from "./command-line.ts";
-import type { Stage } from "./contender.ts";
+import { type FigureRow, printFigures } from "./figures/figure-row.ts";
 import { equalUploads } from "./sessions/equal-uploads.ts";
-import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
 import { kills } from "./sessions/kills.ts";
 import { lanes, lanesTls } from "./sessions/lanes.ts";
 import { longLine } from "./sessions/long-line.ts";
 import { createManyTrial, manyUploads } from "./sessions/many-uploads.ts";
 import type { Scenario } from "./sessions/scenario.ts";
 import { tricklers } from "./sessions/tricklers.ts";
-import { onStage } from "./stage.ts";
+import type { Stage } from "./stage/contender.ts";
+import { onStage } from "./stage/stage.ts";
 
 const scenarios: readonly Scenario[] = [lanes, lanesTls, manyUploads, tricklers, equalUploads, longLine, kills];
 const options = {

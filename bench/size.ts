@@ -4,7 +4,7 @@ import { measureCosts } from "./size/measure-costs.ts";
 import { MEASURED_COSTS } from "./size/measured-costs.ts";
 import { showLadder, showSizing } from "./size/show-sizing.ts";
 import { sizeDeployment } from "./size/size-deployment.ts";
-import { onStage } from "./stage.ts";
+import { onStage } from "./stage/stage.ts";
 
 const options = {
   uploadsPerHour: number("uploads in the busiest hour", 10_000, [1, 1e9]),

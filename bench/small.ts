@@ -1,12 +1,12 @@
 // `npm run bench:small` measures what a file of 1 KiB costs through Sluice and through what else people would take. See --help.
 import { count, list, only, runCommand, type Values } from "./command-line.ts";
-import type { Stage } from "./contender.ts";
+import { printFigures } from "./figures/figure-row.ts";
 import { runRounds } from "./run-rounds.ts";
-import { printFigures } from "./sessions/figure-row.ts";
 import { measureSmall } from "./small/measure-small.ts";
 import { SMALL_CONTENDERS } from "./small/small-contender.ts";
 import { showSmall, toSmallFigures } from "./small/small-report.ts";
-import { onStage } from "./stage.ts";
+import type { Stage } from "./stage/contender.ts";
+import { onStage } from "./stage/stage.ts";
 
 const ids = SMALL_CONTENDERS.map(({ id }) => id);
 const options = {

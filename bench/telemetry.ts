@@ -4,16 +4,16 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { FileQueryService } from "../gen/sluice/v1/file_query_service_pb.ts";
-import { stopAllProcesses } from "./child-process.ts";
 import { count, flag, report, runCommand, type Values } from "./command-line.ts";
-import type { Stage } from "./contender.ts";
+import { type FigureRow, printFigures } from "./figures/figure-row.ts";
+import { compareCalls, compareUploads } from "./figures/turns.ts";
+import { stopAllProcesses } from "./machine/child-process.ts";
 import { startCallLoad } from "./metadata/call-load.ts";
 import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample } from "./metadata/sample.ts";
-import { type FigureRow, printFigures } from "./sessions/figure-row.ts";
-import { serviceToken, startSluice } from "./sluice-service.ts";
-import { onStage } from "./stage.ts";
-import { compareCalls, compareUploads } from "./turns.ts";
+import type { Stage } from "./stage/contender.ts";
+import { serviceToken, startSluice } from "./stage/sluice-service.ts";
+import { onStage } from "./stage/stage.ts";
 
 const options = {
   calls: count("calls of each kind in a round", 3000, [10, 1_000_000]),

@@ -3,9 +3,7 @@
 import { divideStage, findCheckouts } from "./against/checkout.ts";
 import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
 import { createUploadTrials } from "./against/upload-trials.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
 import { count, flag, number, only, optional, report, runCommand, text } from "./command-line.ts";
-import type { Contender, Stage } from "./contender.ts";
 import { floor, floorSingle, floorTls, floorTlsToS3, raw } from "./contenders/floor.ts";
 import { libStorage, libStorageTls } from "./contenders/lib-storage.ts";
 import { obvious } from "./contenders/obvious.ts";
@@ -20,9 +18,11 @@ import {
 } from "./contenders/sluice.ts";
 import { tusNode } from "./contenders/tus-node.ts";
 import { tusd, tusdUnhashed, tusdUnhashedTls } from "./contenders/tusd.ts";
-import { type Absence, type Measurement, measureUpload } from "./measure.ts";
-import { type BenchOptions, type BenchResult, toJson, toText } from "./report.ts";
-import { setStage } from "./stage.ts";
+import { type Absence, type Measurement, measureUpload } from "./figures/measure.ts";
+import { type BenchOptions, type BenchResult, toJson, toText } from "./figures/report.ts";
+import { clearOnSignal } from "./machine/clear-on-signal.ts";
+import type { Contender, Stage } from "./stage/contender.ts";
+import { setStage } from "./stage/stage.ts";
 
 const contenders: readonly Contender[] = [
   raw,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
-import type { Stage } from "../contender.ts";
+import type { Stage } from "../stage/contender.ts";
 
 /** A checkout of the project whose service is measured. */
 export interface Checkout {

@@ -1,6 +1,6 @@
-import { describeMachine } from "../describe-machine.ts";
-import { markdownTable } from "../markdown-table.ts";
-import { type Spread, spreadOf } from "../measure.ts";
+import { markdownTable } from "../figures/markdown-table.ts";
+import { type Spread, spreadOf } from "../figures/measure.ts";
+import { describeMachine } from "../machine/describe-machine.ts";
 import type { Checkout } from "./checkout.ts";
 
 /** The cost of one run of a checkout's service. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { sluiceCrc } from "../contenders/sluice.ts";
-import { setStage } from "../stage.ts";
+import { setStage } from "../stage/stage.ts";
 import { divideStage, findCheckouts, ownDirectory } from "./checkout.ts";
 import { createUploadTrials } from "./upload-trials.ts";
 

@@ -1,5 +1,5 @@
-import type { Contender, Stage } from "../contender.ts";
-import { measureUpload } from "../measure.ts";
+import { measureUpload } from "../figures/measure.ts";
+import type { Contender, Stage } from "../stage/contender.ts";
 import type { Checkout } from "./checkout.ts";
 import type { Trial } from "./compare-checkouts.ts";
 

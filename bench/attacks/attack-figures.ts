@@ -1,4 +1,4 @@
-import { markdownTable } from "../markdown-table.ts";
+import { markdownTable } from "../figures/markdown-table.ts";
 import { quantile } from "../metadata/call-load.ts";
 import type { AttackOutcome, AttackResult, Handles } from "./run-attacks.ts";
 

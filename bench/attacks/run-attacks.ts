@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BenchProcess, forkProcess } from "../child-process.ts";
-import type { Stage } from "../contender.ts";
-import { freePort } from "../free-port.ts";
+import { type BenchProcess, forkProcess } from "../machine/child-process.ts";
+import { freePort } from "../machine/free-port.ts";
 import { fillDatabase } from "../metadata/filled-database.ts";
 import { watchMemory } from "../sessions/memory-watch.ts";
-import { migrateDatabase, serviceEnvironment } from "../sluice-service.ts";
+import type { Stage } from "../stage/contender.ts";
+import { migrateDatabase, serviceEnvironment } from "../stage/sluice-service.ts";
 import type { Attack, AttackTarget } from "./attack.ts";
 import type { AttackerRequest } from "./attacker.ts";
 import type { OtherCallersArguments, OthersWindow } from "./other-callers.ts";

@@ -1,4 +1,4 @@
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import type { Tally } from "./load/tally.ts";
 import type { ChaosResult } from "./run-chaos.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createSluiceClient } from "../../src/client/client.ts";
-import { createPayload } from "../payload.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { createPayload } from "../stage/payload.ts";
 import { CHAOS_TOKEN, type ChaosRigOptions, startChaosRig } from "./chaos-rig.ts";
 import { type FaultProxy, startFaultProxy } from "./faults/fault-proxy.ts";
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import { CHAOS_TOKEN, type ChaosRig, type ChaosRigOptions, startChaosRig } from "./chaos-rig.ts";
 import { MixedLoad } from "./load/mixed-load.ts";
 import { createPatientCaller } from "./load/patient-caller.ts";

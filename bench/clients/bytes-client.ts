@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { UInt64ValueSchema } from "@bufbuild/protobuf/wkt";
-import { createPayload, sliceContent } from "../payload.ts";
 import { putPath } from "../servers/bytes-upload-service.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { frameBefore } from "./grpc-frame.ts";
 import { callGrpc } from "./grpc-upload.ts";

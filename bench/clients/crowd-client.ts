@@ -2,7 +2,7 @@
 // they are ended.
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments } from "./client-process.ts";
 import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";

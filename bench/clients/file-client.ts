@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { createSluiceClient } from "../../src/client/client.ts";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 const { url, ca, extra = {} } = parseClientArguments();

@@ -2,8 +2,8 @@ import { Agent } from "node:https";
 import { Readable } from "node:stream";
 import { S3Client } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
-import { createPayload, sliceContent } from "../payload.ts";
-import { sinkBucket, sinkClientOptions } from "../sink-client.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
+import { sinkBucket, sinkClientOptions } from "../stage/sink-client.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 // This client needs no service: the program that has the file uploads it by itself, with lib-storage's defaults.

@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { createHttpTransport } from "../http-transport.ts";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createHttpTransport } from "../stage/http-transport.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 const { url, ca, chunkBytes, extra = {} } = parseClientArguments();

@@ -1,6 +1,6 @@
 // One PUT over HTTP/2 with the whole content, to Sluice's REST face.
 import { randomUUID } from "node:crypto";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { connectHttp2, uploadOverHttp2 } from "./http2-upload.ts";
 

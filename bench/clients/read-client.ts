@@ -7,7 +7,7 @@ import { Writable } from "node:stream";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReadFileRequestSchema } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient } from "../../src/client/client.ts";
-import { createHttpTransport } from "../http-transport.ts";
+import { createHttpTransport } from "../stage/http-transport.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { frameBefore } from "./grpc-frame.ts";
 import { connectHttp2 } from "./http2-upload.ts";

@@ -1,4 +1,4 @@
-import { createPayload, sliceContent } from "../payload.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { connectHttp2, uploadOverHttp2 } from "./http2-upload.ts";
 

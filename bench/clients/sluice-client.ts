@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { createHttpTransport } from "../http-transport.ts";
-import { createPayload, sliceContent } from "../payload.ts";
+import { createHttpTransport } from "../stage/http-transport.ts";
+import { createPayload, sliceContent } from "../stage/payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
 // tus 1.0.0 over HTTP/1.1: one POST creates the upload, and one PATCH carries all of its content.

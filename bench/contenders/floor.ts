@@ -1,4 +1,4 @@
-import { type Contender, findTlsProblem, startClient, startServer, type TlsSides } from "../contender.ts";
+import { type Contender, findTlsProblem, startClient, startServer, type TlsSides } from "../stage/contender.ts";
 
 /** The relay without HTTP/2, from socket to socket: what Node can do at best. */
 export const raw: Contender = {

@@ -1,4 +1,4 @@
-import { type Contender, findTlsProblem, sinkOf, startClient, type TlsSides } from "../contender.ts";
+import { type Contender, findTlsProblem, sinkOf, startClient, type TlsSides } from "../stage/contender.ts";
 
 /** Bytes of a piece, as `fs.createReadStream` would deliver it. */
 const readBytes = 64 * 1024;

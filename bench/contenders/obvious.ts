@@ -1,4 +1,4 @@
-import { type Contender, startClient, startServer } from "../contender.ts";
+import { type Contender, startClient, startServer } from "../stage/contender.ts";
 
 /** connect-node with its defaults receives, and lib-storage with its defaults sends. */
 export const obvious: Contender = {

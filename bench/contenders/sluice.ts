@@ -1,5 +1,5 @@
-import { type Contender, findTlsProblem, startClient, type TlsSides } from "../contender.ts";
-import { serviceToken, startSluice } from "../sluice-service.ts";
+import { type Contender, findTlsProblem, startClient, type TlsSides } from "../stage/contender.ts";
+import { serviceToken, startSluice } from "../stage/sluice-service.ts";
 
 /** One WriteUpload stream into one worker; the service computes every CRC32. */
 export const sluice: Contender = { id: "sluice", title: "Sluice, CRC32 by the service", ...stream("none") };

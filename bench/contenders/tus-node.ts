@@ -1,4 +1,4 @@
-import { type Contender, startClient, startServer } from "../contender.ts";
+import { type Contender, startClient, startServer } from "../stage/contender.ts";
 
 /** `@tus/server` with `@tus/s3-store`. */
 export const tusNode: Contender = {

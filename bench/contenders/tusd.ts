@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { access, constants, mkdtemp } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { type BenchProcess, startProcess } from "../child-process.ts";
-import { type Contender, findTlsProblem, type Stage, sinkOf, startClient, type TlsSides } from "../contender.ts";
-import { freePort } from "../free-port.ts";
-import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
+import { type BenchProcess, startProcess } from "../machine/child-process.ts";
+import { freePort } from "../machine/free-port.ts";
+import { type Contender, findTlsProblem, type Stage, sinkOf, startClient, type TlsSides } from "../stage/contender.ts";
+import { sinkBucket, sinkCredentials, sinkRegion } from "../stage/sink-client.ts";
 
 /** tusd 2, the tus project's Go server, with its defaults. */
 export const tusd: Contender = { id: "tusd", title: "tusd (Go)", ...server("none", []) };

@@ -9,7 +9,7 @@ import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { EventFeed, FEED_LIMITS } from "../../src/queries/events/event-feed.ts";
 import type { EventSight } from "../../src/queries/events/event-sight.ts";
 import { watchEvents } from "../../src/queries/events/watch-events.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import { JournalTrial, pathOf } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";
 

@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createJournal } from "../../src/postgres/journal/journal.ts";
 import { createJournalRelay } from "../../src/postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
-import { type BenchProcess, forkProcess } from "../child-process.ts";
-import { createRandom } from "../seeded-random.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { type BenchProcess, forkProcess } from "../machine/child-process.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 import { JournalTrial, type WriterOptions } from "./journal-trial.ts";
 
 /** How much is changed, and how often something is killed. */

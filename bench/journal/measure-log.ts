@@ -16,7 +16,7 @@ import { createLogLeaves } from "../../src/postgres/journal/log-leaves.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { createS3Access } from "../../src/s3/create-access.ts";
 import { createLogStore } from "../../src/s3/log-store.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import type { JournalTrial } from "./journal-trial.ts";
 import { KeptStore } from "./kept-store.ts";
 import { tamperWithLog } from "./tamper-log.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
 import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool/pool.ts";
-import { createRandom } from "../seeded-random.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 import { JournalTrial, pathOf } from "./journal-trial.ts";
 
 /** How many files are looked up, in each of the two ways. */

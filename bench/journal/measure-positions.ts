@@ -5,7 +5,7 @@ import { createCommitMarks } from "../../src/postgres/journal/commit-marks.ts";
 import { createDatabasePool, createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { createReadPool, type ReadPool } from "../../src/postgres/pool/read-pool.ts";
 import { CommitPositions } from "../../src/queries/commit-positions.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import { fillDatabase, pathOf } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";
 

@@ -7,7 +7,7 @@ import { createJournalWriter } from "../../src/postgres/journal/journal-writer.t
 import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool/pool.ts";
 import type { BoundFunctions } from "../../src/rpc/authorize.ts";
 import { recordCalls } from "../../src/rpc/record-calls.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import { JournalTrial, pathOf, takeEntriesAway } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";
 

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { readProcessUsage } from "../process-usage.ts";
-import { createRandom } from "../seeded-random.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 import { JournalTrial } from "./journal-trial.ts";
 import { startListingServer } from "./listing-server.ts";
 

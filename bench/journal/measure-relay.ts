@@ -4,7 +4,7 @@ import { type DatabasePool, sql } from "slonik";
 import type { JournalRelay } from "../../src/domain/journal/journal.ts";
 import { createJournalRelay } from "../../src/postgres/journal/journal-relay.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
 import { JournalTrial } from "./journal-trial.ts";
 
 /** How much is numbered. */

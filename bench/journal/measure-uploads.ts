@@ -1,9 +1,9 @@
 import { Agent } from "node:http";
 import { Client } from "pg";
-import type { Stage } from "../contender.ts";
-import { putFiles } from "../put-files.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
-import { type SluiceService, startSluice } from "../sluice-service.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import type { Stage } from "../stage/contender.ts";
+import { putFiles } from "../stage/put-files.ts";
+import { type SluiceService, startSluice } from "../stage/sluice-service.ts";
 import { takeEntriesAway } from "./journal-trial.ts";
 
 /** How many files are uploaded to each service in a round. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DomainError } from "../../src/domain/errors.ts";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
-import { createRandom } from "../seeded-random.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 import { pathOf, type WriterOptions } from "./journal-trial.ts";
 import { toChange } from "./to-change.ts";
 

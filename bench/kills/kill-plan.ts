@@ -1,4 +1,4 @@
-import { createRandom } from "../seeded-random.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 
 /** The steps of the service at S3 that a kill can be aimed at. */
 export type S3Step = "create" | "part" | "complete" | "put";

@@ -1,4 +1,4 @@
-import { markdownTable } from "../markdown-table.ts";
+import { markdownTable } from "../figures/markdown-table.ts";
 import type { KillMoment } from "./kill-plan.ts";
 import type { TrialOutcome, UploadOutcome } from "./kill-trial.ts";
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Writable } from "node:stream";
 import { createSluiceClient, type SluiceClient } from "../../src/client/client.ts";
 import { SluiceError } from "../../src/client/sluice-error.ts";
-import { createPayload } from "../payload.ts";
+import { createPayload } from "../stage/payload.ts";
 import type { KillMoment, KillPlan, KillTarget, PlannedUpload, S3Step } from "./kill-plan.ts";
 import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
 import type { MortalService } from "./mortal-service.ts";

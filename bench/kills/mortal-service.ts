@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type StackChild, startChild } from "../../src/devstack/child-process.ts";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../machine/free-port.ts";
 import type { KillTarget } from "./kill-plan.ts";
 import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
 import { type S3Relay, startS3Relay } from "./s3-relay.ts";

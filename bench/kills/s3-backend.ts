@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { startChild } from "../../src/devstack/child-process.ts";
-import { startProcess } from "../child-process.ts";
-import { freePort } from "../free-port.ts";
+import { startProcess } from "../machine/child-process.ts";
+import { freePort } from "../machine/free-port.ts";
 
 /** An S3 server that keeps the objects that it is given. */
 export interface S3Backend {

@@ -7,10 +7,10 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { forkProcess } from "../child-process.ts";
 import type { ClientArguments } from "../clients/client-process.ts";
 import { frameBefore } from "../clients/grpc-frame.ts";
-import { serviceToken } from "../sluice-service.ts";
+import { forkProcess } from "../machine/child-process.ts";
+import { serviceToken } from "../stage/sluice-service.ts";
 
 /** The message that tells the client process what to call: one gRPC method, and the frame of each request in base64. */
 export interface CallRun {

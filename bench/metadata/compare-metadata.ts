@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { divideStage, type findCheckouts } from "../against/checkout.ts";
 import { type Comparison, compareCheckouts } from "../against/compare-checkouts.ts";
-import { stopAllProcesses } from "../child-process.ts";
-import { setStage } from "../stage.ts";
+import { stopAllProcesses } from "../machine/child-process.ts";
+import { setStage } from "../stage/stage.ts";
 import { startLargePostgres } from "./filled-database.ts";
 import type { MetadataLoad } from "./measure-latencies.ts";
 import { createMetadataTrial, type MetadataTrial } from "./metadata-trial.ts";

@@ -1,10 +1,10 @@
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { forkProcess } from "../child-process.ts";
-import { spreadOf } from "../measure.ts";
-import { readProcessUsage } from "../process-usage.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { spreadOf } from "../figures/measure.ts";
+import { forkProcess } from "../machine/child-process.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
 import { emptyMethod } from "../servers/empty-service.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
-import type { SluiceService } from "../sluice-service.ts";
+import type { SluiceService } from "../stage/sluice-service.ts";
 import { type CallTimes, startCallLoad } from "./call-load.ts";
 import type { FilledDatabase } from "./filled-database.ts";
 import type { MetadataLoad } from "./measure-latencies.ts";

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import type { Checkout } from "../against/checkout.ts";
 import type { Cost, Trial } from "../against/compare-checkouts.ts";
-import type { Stage } from "../contender.ts";
-import { migrateDatabase, startSluice } from "../sluice-service.ts";
+import type { Stage } from "../stage/contender.ts";
+import { migrateDatabase, startSluice } from "../stage/sluice-service.ts";
 import { drawCallKinds } from "./call-kinds.ts";
 import { startCallLoad } from "./call-load.ts";
 import { fillDatabase } from "./filled-database.ts";

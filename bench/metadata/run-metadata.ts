@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { stopAllProcesses } from "../child-process.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
-import { startSluice } from "../sluice-service.ts";
-import { setStage } from "../stage.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { stopAllProcesses } from "../machine/child-process.ts";
+import { startSluice } from "../stage/sluice-service.ts";
+import { setStage } from "../stage/stage.ts";
 import { type FilledDatabase, startFilledDatabase } from "./filled-database.ts";
 import { type MetadataLoad, measureLatencies } from "./measure-latencies.ts";
 import { measureSaturation } from "./measure-saturation.ts";

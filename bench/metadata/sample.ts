@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { createRandom } from "../seeded-random.ts";
+import { createRandom } from "../stage/seeded-random.ts";
 import { fileRows, TEAMS, WORDS } from "./file-rows.ts";
 
 /** The values that calls are made of: paths of live files, and random numbers. Both follow from one seed. */

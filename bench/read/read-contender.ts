@@ -1,7 +1,7 @@
-import type { BenchProcess } from "../child-process.ts";
 import type { ReadWay } from "../clients/read-client.ts";
-import { findTlsProblem, type Stage, startClient, startServer, type TlsSides } from "../contender.ts";
-import { serviceToken, startSluice } from "../sluice-service.ts";
+import type { BenchProcess } from "../machine/child-process.ts";
+import { findTlsProblem, type Stage, startClient, startServer, type TlsSides } from "../stage/contender.ts";
+import { serviceToken, startSluice } from "../stage/sluice-service.ts";
 
 /** A way of bringing the bytes of an object from S3 to a caller. */
 export interface ReadContender {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect } from "chai";
-import { forkProcess } from "../child-process.ts";
+import { forkProcess } from "../machine/child-process.ts";
 import type { LineArguments } from "./line-server.ts";
 
 describe("the long line", () => {

@@ -6,7 +6,7 @@ import { Upload } from "@aws-sdk/lib-storage";
 import { create } from "@bufbuild/protobuf";
 import { type BytesValue, UInt64ValueSchema } from "@bufbuild/protobuf/wkt";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { sinkBucket, sinkClientOptions } from "../sink-client.ts";
+import { sinkBucket, sinkClientOptions } from "../stage/sink-client.ts";
 import { putMethod } from "./bytes-upload-service.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 

@@ -2,7 +2,7 @@
 // gRPC, no retry and no record. Under TLS it speaks HTTP/1.1 and HTTP/2, and without TLS the one that it is told.
 import { createServer } from "node:http";
 import { createServer as createHttp2Server, createSecureServer } from "node:http2";
-import { createHttpTransport } from "../http-transport.ts";
+import { createHttpTransport } from "../stage/http-transport.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 const { sinkUrl, tls, trusted, isHttp2 } = parseServerArguments();

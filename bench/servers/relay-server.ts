@@ -8,7 +8,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createHttpTransport } from "../http-transport.ts";
+import { createHttpTransport } from "../stage/http-transport.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 /** Window of a stream in bytes, as large as Sluice's: with Node's 64 KiB the round trips of the loopback would set the pace. */

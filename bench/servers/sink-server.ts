@@ -3,7 +3,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { Readable } from "node:stream";
-import { sinkBucket, sinkRegion } from "../sink-client.ts";
+import { sinkBucket, sinkRegion } from "../stage/sink-client.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 /** Objects up to this size are kept: tus keeps its state in an object beside the upload. */

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { S3Store } from "@tus/s3-store";
 import { Server } from "@tus/server";
-import { sinkBucket, sinkClientOptions } from "../sink-client.ts";
+import { sinkBucket, sinkClientOptions } from "../stage/sink-client.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 const { sinkUrl, partSizeBytes } = parseServerArguments();

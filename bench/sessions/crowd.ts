@@ -1,6 +1,6 @@
-import { type BenchProcess, forkProcess } from "../child-process.ts";
 import type { ClientArguments } from "../clients/client-process.ts";
-import { serviceToken } from "../sluice-service.ts";
+import { type BenchProcess, forkProcess } from "../machine/child-process.ts";
+import { serviceToken } from "../stage/sluice-service.ts";
 
 /** The outcome of uploads that ran at once. */
 export interface Rush {

@@ -1,4 +1,4 @@
-import { startSluice } from "../sluice-service.ts";
+import { startSluice } from "../stage/sluice-service.ts";
 import { type Crowd, countFailures, startCrowd, warmUp } from "./crowd.ts";
 import { mib, type Scenario, scaledBytes } from "./scenario.ts";
 

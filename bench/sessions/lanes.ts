@@ -1,9 +1,9 @@
-import { findTlsProblem, type Stage, type TlsSides } from "../contender.ts";
-import { spreadOf } from "../measure.ts";
-import { readProcessUsage } from "../process-usage.ts";
-import { type SluiceService, startSluice } from "../sluice-service.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { spreadOf } from "../figures/measure.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
+import { findTlsProblem, type Stage, type TlsSides } from "../stage/contender.ts";
+import { type SluiceService, startSluice } from "../stage/sluice-service.ts";
 import { type Crowd, startCrowd } from "./crowd.ts";
-import type { FigureRow } from "./figure-row.ts";
 import { type Scenario, type ScenarioPlace, scaledBytes } from "./scenario.ts";
 
 /**

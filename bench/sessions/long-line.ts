@@ -1,7 +1,7 @@
-import { forkProcess } from "../child-process.ts";
-import { spreadOf } from "../measure.ts";
+import { spreadOf } from "../figures/measure.ts";
+import { forkProcess } from "../machine/child-process.ts";
 import type { LineArguments } from "../servers/line-server.ts";
-import { startSluice } from "../sluice-service.ts";
+import { startSluice } from "../stage/sluice-service.ts";
 import { startCrowd } from "./crowd.ts";
 import { mib, type Scenario, type ScenarioPlace, scaledBytes } from "./scenario.ts";
 

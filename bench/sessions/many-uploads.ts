@@ -1,8 +1,8 @@
 import type { Checkout } from "../against/checkout.ts";
 import type { Trial } from "../against/compare-checkouts.ts";
-import type { Stage } from "../contender.ts";
-import { readProcessUsage } from "../process-usage.ts";
-import { startSluice } from "../sluice-service.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
+import type { Stage } from "../stage/contender.ts";
+import { startSluice } from "../stage/sluice-service.ts";
 import { countFailures, startCrowd, warmUp } from "./crowd.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { memoryMustMib, mib, type Scenario, type ScenarioPlace, scaledBytes } from "./scenario.ts";

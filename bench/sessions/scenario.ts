@@ -1,5 +1,5 @@
-import type { Stage } from "../contender.ts";
-import type { FigureRow } from "./figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import type { Stage } from "../stage/contender.ts";
 
 /** The place in which a scenario runs. */
 export interface ScenarioPlace {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { spreadOf } from "../measure.ts";
-import { startSluice } from "../sluice-service.ts";
+import { spreadOf } from "../figures/measure.ts";
+import { startSluice } from "../stage/sluice-service.ts";
 import { type Crowd, countFailures, type Rush, startCrowd, warmUp } from "./crowd.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { memoryMustMib, mib, type Scenario, scaledBytes } from "./scenario.ts";

@@ -2,13 +2,13 @@ import { readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { Client } from "pg";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { type Stage, startClient } from "../contender.ts";
-import { type DatabaseUsage, readDatabaseUsage } from "../database-usage.ts";
-import { measureTransfer } from "../measure.ts";
+import { measureTransfer } from "../figures/measure.ts";
+import { type DatabaseUsage, readDatabaseUsage } from "../machine/database-usage.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
 import { startCallLoad } from "../metadata/call-load.ts";
-import { readProcessUsage } from "../process-usage.ts";
-import { putFiles } from "../put-files.ts";
-import { serviceToken, startSluice } from "../sluice-service.ts";
+import { type Stage, startClient } from "../stage/contender.ts";
+import { putFiles } from "../stage/put-files.ts";
+import { serviceToken, startSluice } from "../stage/sluice-service.ts";
 import type { MeasuredCosts } from "./measured-costs.ts";
 
 /** How much is done for each of the costs. */

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../src/cli/terminal/human-units.ts";
-import { markdownTable } from "../markdown-table.ts";
+import { markdownTable } from "../figures/markdown-table.ts";
 import { REPLICA } from "./aws-offers.ts";
 import type { MeasuredCosts } from "./measured-costs.ts";
 import { type Demand, type Sizing, sizeDeployment } from "./size-deployment.ts";

@@ -1,8 +1,8 @@
 import { Client } from "pg";
-import type { Stage } from "../contender.ts";
-import { readDatabaseUsage } from "../database-usage.ts";
+import { readDatabaseUsage } from "../machine/database-usage.ts";
+import { readProcessUsage } from "../machine/process-usage.ts";
 import { quantile } from "../metadata/call-load.ts";
-import { readProcessUsage } from "../process-usage.ts";
+import type { Stage } from "../stage/contender.ts";
 import type { RunningSmall, SmallContender } from "./small-contender.ts";
 
 /** What one run of small uploads took. */

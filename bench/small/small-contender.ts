@@ -1,8 +1,8 @@
-import type { BenchProcess } from "../child-process.ts";
 import type { SmallRun, SmallTimes, SmallWay } from "../clients/small-client.ts";
-import { type Stage, startClient, startServer } from "../contender.ts";
 import { startTusd } from "../contenders/tusd.ts";
-import { serviceToken, startSluice } from "../sluice-service.ts";
+import type { BenchProcess } from "../machine/child-process.ts";
+import { type Stage, startClient, startServer } from "../stage/contender.ts";
+import { serviceToken, startSluice } from "../stage/sluice-service.ts";
 
 /** A way of bringing many small files into S3. */
 export interface SmallContender {

@@ -1,7 +1,7 @@
-import { markdownTable } from "../markdown-table.ts";
-import { spreadOf } from "../measure.ts";
-import { showSpread } from "../report.ts";
-import type { FigureRow } from "../sessions/figure-row.ts";
+import type { FigureRow } from "../figures/figure-row.ts";
+import { markdownTable } from "../figures/markdown-table.ts";
+import { spreadOf } from "../figures/measure.ts";
+import { showSpread } from "../figures/report.ts";
 import type { SmallMeasurement } from "./measure-small.ts";
 import type { SmallContender } from "./small-contender.ts";
 

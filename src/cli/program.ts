@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
+import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/uploads/lane-plan.ts";
 import { addAudit } from "./audit/audit-command.ts";
 import { addConfig, type ConfigCommands } from "./configuration/config-command.ts";
 import { addEvents } from "./events/events-command.ts";

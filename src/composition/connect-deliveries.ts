@@ -24,7 +24,7 @@ import { createBusClients, createBusSender } from "../receivers/bus-sender.ts";
 import { createClosedSender } from "../receivers/closed-sender.ts";
 import { WebhookClient } from "../receivers/webhook-client.ts";
 import { createWebhookSender } from "../receivers/webhook-sender.ts";
-import { toDelivery } from "../rest/event-json.ts";
+import { toDelivery } from "../rest/events/event-json.ts";
 
 /**
  * Leases follow the events as callers do who watch, by a feed of their own, so that neither takes the other's places. Nobody waits for an

@@ -10,7 +10,7 @@ import type { DatabasePools } from "../postgres/pool/pool.ts";
 import type { Readiness } from "../rpc/services/readiness.ts";
 import type { StorageWatcher } from "../s3/access.ts";
 import { toS3Answer } from "../s3/errors.ts";
-import type { StorageClock } from "../s3/storage-clock.ts";
+import type { StorageClock } from "../s3/requests/storage-clock.ts";
 import { observeMetric } from "../telemetry/metrics.ts";
 
 /**

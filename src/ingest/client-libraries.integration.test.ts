@@ -9,7 +9,7 @@ import { loadSync } from "@grpc/proto-loader";
 import { expect } from "chai";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { UploadService, type WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { encodeFrame } from "../client/grpc-frames.ts";
+import { encodeFrame } from "../client/uploads/grpc-frames.ts";
 import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";

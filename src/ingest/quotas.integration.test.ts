@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { toExitCode } from "../cli/terminal/exit-code.ts";
-import type { NamespaceLimits } from "../client/namespace-calls.ts";
+import type { NamespaceLimits } from "../client/calls/namespace-calls.ts";
 import { SluiceError } from "../client/sluice-error.ts";
 import { callRest } from "../testing/rigs/service/rest-client.ts";
 import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { encodeFrame } from "../client/grpc-frames.ts";
+import { encodeFrame } from "../client/uploads/grpc-frames.ts";
 import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { encodeRequest, type RawWriteCall } from "../testing/rigs/uploads/raw-write-call.ts";
 import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { encodeFrame } from "../client/grpc-frames.ts";
+import { encodeFrame } from "../client/uploads/grpc-frames.ts";
 import { encodeRequest } from "../testing/rigs/uploads/raw-write-call.ts";
 import { seededBytes } from "../testing/rigs/uploads/upload-rig.ts";
 import { catchError } from "../testing/samples/sample-records.ts";

@@ -1,8 +1,8 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { answer, headerOf, type NodeRequest } from "../rpc/listener/node-messages.ts";
-import { isNotModified } from "./conditional-request.ts";
-import type { RestCall } from "./rest-call.ts";
-import { RestRefusal } from "./rest-refusal.ts";
+import { isNotModified } from "./requests/conditional-request.ts";
+import type { RestCall } from "./requests/rest-call.ts";
+import { RestRefusal } from "./requests/rest-refusal.ts";
 
 /** Refuses, with 406, a caller whose Accept does not allow this media type. */
 export function assertAcceptable(request: NodeRequest, mediaType: string): void {

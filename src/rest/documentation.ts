@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { answer, type NodeRequest, type NodeResponse, pathOf } from "../rpc/listener/node-messages.ts";
 import type { SignInIssuer } from "../rpc/router.ts";
-import { isNotModified } from "./conditional-request.ts";
-import { RestRefusal } from "./rest-refusal.ts";
+import { isNotModified } from "./requests/conditional-request.ts";
+import { RestRefusal } from "./requests/rest-refusal.ts";
 
 /** One document at a path of its own. */
 interface Document {

@@ -6,10 +6,15 @@ import {
   type GetFileResponse,
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { invalidArgument } from "../domain/errors.ts";
-import { type EtagCondition, matchesStrongly, parseEtagCondition, toEtagMismatch } from "./conditional-request.ts";
 import type { MethodCalls } from "./method-calls.ts";
-import type { RestCall } from "./rest-call.ts";
-import { RestRefusal } from "./rest-refusal.ts";
+import {
+  type EtagCondition,
+  matchesStrongly,
+  parseEtagCondition,
+  toEtagMismatch,
+} from "./requests/conditional-request.ts";
+import type { RestCall } from "./requests/rest-call.ts";
+import { RestRefusal } from "./requests/rest-refusal.ts";
 
 /** The message that names a file: the request, or the resource in it. */
 interface EtagHolder {

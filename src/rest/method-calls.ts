@@ -4,7 +4,7 @@ import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { POSITION_HEADER, STALE_HEADER } from "../domain/commit-position.ts";
 import { headerOf } from "../rpc/listener/node-messages.ts";
-import type { RestCall } from "./rest-call.ts";
+import type { RestCall } from "./requests/rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
 export interface MethodCalls {

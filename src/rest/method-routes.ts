@@ -17,11 +17,11 @@ import { headerOf } from "../rpc/listener/node-messages.ts";
 import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
 import { applyIfMatch } from "./if-match.ts";
 import type { MethodCalls } from "./method-calls.ts";
-import { readJsonBody } from "./read-body.ts";
-import { fillRequestId } from "./request-id.ts";
-import { toRequestMessage } from "./request-message.ts";
-import type { RestCall } from "./rest-call.ts";
-import type { Route } from "./route-table.ts";
+import { readJsonBody } from "./requests/read-body.ts";
+import { fillRequestId } from "./requests/request-id.ts";
+import { toRequestMessage } from "./requests/request-message.ts";
+import type { RestCall } from "./requests/rest-call.ts";
+import type { Route } from "./requests/route-table.ts";
 import { asLines, streamTexts } from "./stream-texts.ts";
 
 /** Serves one request. Errors are thrown before any part of an answer is sent. */

@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { toConnectError } from "../rpc/calls/error-interceptor.ts";
 import { ERROR_STATUS } from "../rpc/calls/errors.ts";
-import { RestRefusal } from "./rest-refusal.ts";
+import { RestRefusal } from "./requests/rest-refusal.ts";
 
 /** An error as RFC 9457 writes it, with the members that all errors of the service have. */
 export interface Problem {

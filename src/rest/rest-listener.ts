@@ -6,18 +6,18 @@ import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { currentCall } from "../telemetry/observed-call.ts";
 import { toJsonText } from "./answers.ts";
 import { createDocumentation } from "./documentation.ts";
-import { endRequest } from "./end-request.ts";
-import { createEventStream } from "./event-stream.ts";
-import { createFileMedia } from "./file-media.ts";
+import { createEventStream } from "./events/event-stream.ts";
+import { createFileMedia } from "./files/file-media.ts";
+import { createFilePut } from "./files/put-file.ts";
+import { createPartPut } from "./files/put-part.ts";
 import { createMethodCalls } from "./method-calls.ts";
 import { createMethodRoutes, type Serve } from "./method-routes.ts";
 import { toProblem } from "./problem.ts";
-import { createFilePut } from "./put-file.ts";
-import { createPartPut } from "./put-part.ts";
-import { splitUrl } from "./query-parameters.ts";
-import type { RestCall } from "./rest-call.ts";
-import { RestRefusal } from "./rest-refusal.ts";
-import { type Route, RouteTable } from "./route-table.ts";
+import { endRequest } from "./requests/end-request.ts";
+import { splitUrl } from "./requests/query-parameters.ts";
+import type { RestCall } from "./requests/rest-call.ts";
+import { RestRefusal } from "./requests/rest-refusal.ts";
+import { type Route, RouteTable } from "./requests/route-table.ts";
 
 /** The beginning of every path of the REST face. */
 const PREFIX = "/v1/";

@@ -3,7 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { NodeResponse } from "../rpc/listener/node-messages.ts";
 import { toJsonText } from "./answers.ts";
 import { toProblem } from "./problem.ts";
-import type { RestCall } from "./rest-call.ts";
+import type { RestCall } from "./requests/rest-call.ts";
 
 /** The form of a stream of messages. */
 export interface StreamForm<T> {

@@ -3,9 +3,9 @@ import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import { settle } from "../testing/fakes/settle.ts";
 import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { request, type S3Access } from "./access.ts";
-import { S3ResponseError } from "./body-requests.ts";
-import { createRequestSlots } from "./request-slots.ts";
-import { inRequestSpan } from "./request-span.ts";
+import { S3ResponseError } from "./requests/body-requests.ts";
+import { createRequestSlots } from "./requests/request-slots.ts";
+import { inRequestSpan } from "./requests/request-span.ts";
 
 const RETRY = { triesMax: 3, baseDelayMs: 60_000, delayMaxMs: 60_000, timeMaxMs: 600_000, random: () => 1 };
 

@@ -1,15 +1,15 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { DomainError } from "../domain/errors.ts";
 import { withBackoff } from "../domain/limits/backoff.ts";
-import type { BodyRequests } from "./body-requests.ts";
-import type { OperationClass } from "./breaker.ts";
-import type { Breakers } from "./bucket-breakers.ts";
+import type { ReplayableBodyPolicy } from "./bodies/replayable-body.ts";
 import { toDomainError } from "./errors.ts";
-import type { ReplayableBodyPolicy } from "./replayable-body.ts";
-import type { RequestSlots } from "./request-slots.ts";
-import { countRetry } from "./request-span.ts";
-import { mayTryAgain } from "./retries.ts";
-import type { StorageClock } from "./storage-clock.ts";
+import type { BodyRequests } from "./requests/body-requests.ts";
+import type { OperationClass } from "./requests/breaker.ts";
+import type { Breakers } from "./requests/bucket-breakers.ts";
+import type { RequestSlots } from "./requests/request-slots.ts";
+import { countRetry } from "./requests/request-span.ts";
+import { mayTryAgain } from "./requests/retries.ts";
+import type { StorageClock } from "./requests/storage-clock.ts";
 
 /**
  * How the service proves that storage has the bytes that were sent to it. "stated" compares the CRC32 that storage states, in

@@ -14,8 +14,8 @@ import {
   sendPart,
 } from "../testing/rigs/storage/object-store-subject.ts";
 import { createTestAccess, TEST_BODY_POLICY } from "../testing/rigs/storage/s3-subject.ts";
+import type { ReplayableBodyPolicy } from "./bodies/replayable-body.ts";
 import { createObjectStore } from "./object-store.ts";
-import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 
 const BYTES = sampleBytes(300_000);
 const bucket = "bucket";

@@ -1,15 +1,15 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { RetryBudget } from "../domain/limits/retry-budget.ts";
 import type { ChecksumProof, Encryption, S3Access } from "./access.ts";
-import { BodyRequests } from "./body-requests.ts";
-import type { BreakerLimits, OperationClass } from "./breaker.ts";
-import { BucketBreakers } from "./bucket-breakers.ts";
-import { ByRegion } from "./by-region.ts";
-import { createS3Client, type S3Credentials, type S3Location } from "./client.ts";
-import { type ConnectionLimits, Connections } from "./connections.ts";
-import { createReadClient, type ReadRole } from "./read-client.ts";
-import type { BodyPolicy } from "./replayable-body.ts";
-import { toRetryLimits } from "./retries.ts";
+import type { BodyPolicy } from "./bodies/replayable-body.ts";
+import { BodyRequests } from "./requests/body-requests.ts";
+import type { BreakerLimits, OperationClass } from "./requests/breaker.ts";
+import { BucketBreakers } from "./requests/bucket-breakers.ts";
+import { ByRegion } from "./requests/by-region.ts";
+import { createS3Client, type S3Credentials, type S3Location } from "./requests/client.ts";
+import { type ConnectionLimits, Connections } from "./requests/connections.ts";
+import { createReadClient, type ReadRole } from "./requests/read-client.ts";
+import { toRetryLimits } from "./requests/retries.ts";
 
 /** The place of S3, and the settings of the adapter. */
 export interface S3Settings {

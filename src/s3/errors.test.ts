@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { S3ResponseError } from "./body-requests.ts";
 import { type S3Failure, S3TimeoutError, toDomainError, toS3Answer, toS3Failure } from "./errors.ts";
+import { S3ResponseError } from "./requests/body-requests.ts";
 
 const named = (name: string) => Object.assign(new Error("x"), { name });
 const coded = (code: string) => Object.assign(new Error("x"), { code });

@@ -2,7 +2,7 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { ObjectHead } from "../domain/object-store.ts";
 import { retryS3, type S3Access, sendOnce } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
-import { fromBase64Crc32 } from "./streamed-body.ts";
+import { fromBase64Crc32 } from "./requests/streamed-body.ts";
 
 /** HEAD with checksums; undefined when there is no such object. */
 export async function headObject(

@@ -11,18 +11,18 @@ import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
-import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
-import { checkBucket, readBucketRegion } from "./bucket-region.ts";
-import { copyObject, copyPart } from "./copies.ts";
-import { freeReceived } from "./free-received.ts";
+import { toPartDelivery, toPutDelivery } from "./bodies/body-delivery.ts";
+import { freeReceived } from "./bodies/free-received.ts";
+import { OneShotBody } from "./bodies/one-shot-body.ts";
+import { ReplayableBody } from "./bodies/replayable-body.ts";
 import { headObject, unquote } from "./head-object.ts";
-import { setLegalHold } from "./legal-hold.ts";
-import { abortMultipart, completeMultipart } from "./multipart.ts";
-import { OneShotBody } from "./one-shot-body.ts";
-import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
-import { ReplayableBody } from "./replayable-body.ts";
-import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
-import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
+import { checkBucket, readBucketRegion } from "./objects/bucket-region.ts";
+import { copyObject, copyPart } from "./objects/copies.ts";
+import { setLegalHold } from "./objects/legal-hold.ts";
+import { abortMultipart, completeMultipart } from "./objects/multipart.ts";
+import { type PageMarkers, parseMarkers, toNextPage } from "./objects/page-markers.ts";
+import { deleteObject, deleteVersions, listVersions } from "./objects/versions.ts";
+import { fromBase64Crc32, toBase64Crc32 } from "./requests/streamed-body.ts";
 
 /** The S3 adapter, given the access to each bucket. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore {

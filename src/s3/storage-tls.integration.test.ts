@@ -7,8 +7,8 @@ import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { putObject } from "../testing/rigs/storage/object-store-subject.ts";
 import { createTestAccess } from "../testing/rigs/storage/s3-subject.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/rigs/tls-certificate.ts";
-import type { ConnectionLimits } from "./connections.ts";
 import { createObjectStore } from "./object-store.ts";
+import type { ConnectionLimits } from "./requests/connections.ts";
 
 describe("TLS to storage", () => {
   let authority: TlsCertificate;

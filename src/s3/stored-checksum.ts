@@ -3,10 +3,10 @@ import { GetObjectCommand, ListPartsCommand } from "@aws-sdk/client-s3";
 import { crc32 } from "../domain/crc32.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import { request, retryS3, type S3Access } from "./access.ts";
-import type { PutAnswer } from "./body-requests.ts";
 import { S3OtherBytesError, storageUnable, toDomainError } from "./errors.ts";
 import { headObject } from "./head-object.ts";
-import { fromBase64Crc32 } from "./streamed-body.ts";
+import type { PutAnswer } from "./requests/body-requests.ts";
+import { fromBase64Crc32 } from "./requests/streamed-body.ts";
 
 /** The bytes that were sent as a part or an object. */
 export interface SentBytes {

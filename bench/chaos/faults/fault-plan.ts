@@ -1,4 +1,4 @@
-import { createRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../stage/seeded-random.ts";
 
 /** A fault strikes the service, or something that the service depends on. */
 export type FaultKind = (typeof FAULT_KINDS)[number];

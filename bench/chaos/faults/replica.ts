@@ -1,6 +1,6 @@
 import { type StackChild, startChild } from "../../../src/devstack/child-process.ts";
-import { freePort } from "../../free-port.ts";
 import { untilReady } from "../../kills/mortal-service.ts";
+import { freePort } from "../../machine/free-port.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 
 const MAIN = new URL("../../../src/main.ts", import.meta.url);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../stage/seeded-random.ts";
 import type { ChaosRig } from "../chaos-rig.ts";
 import { AwayTimes } from "./away-times.ts";
 import type { Fault } from "./fault-plan.ts";

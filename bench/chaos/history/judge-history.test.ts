@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../stage/seeded-random.ts";
 import { inventHistory } from "./invent-history.ts";
 import { findPorcupine, type HistoryJudge, judgeByOwnCheck } from "./judge-history.ts";
 import { isLinearizable } from "./linearize.ts";

@@ -1,4 +1,4 @@
-import { createPayload } from "../../payload.ts";
+import { createPayload } from "../../stage/payload.ts";
 
 let payload: Buffer | undefined;
 

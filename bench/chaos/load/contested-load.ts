@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import { createRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../stage/seeded-random.ts";
 import type { Operation } from "../history/operation.ts";
 import type { Caller, Outcome, Told } from "./caller.ts";
 import { drawContent } from "./contents.ts";

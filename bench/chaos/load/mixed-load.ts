@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import { createRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../stage/seeded-random.ts";
 import type { Caller, Outcome } from "./caller.ts";
 import { drawContent } from "./contents.ts";
 import type { Tally } from "./tally.ts";

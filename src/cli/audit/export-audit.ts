@@ -1,8 +1,8 @@
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { toExportLine } from "../../client/calls/export-line.ts";
 import type { SluiceClient } from "../../client/client.ts";
-import { toExportLine } from "../../client/export-line.ts";
 import { type ConnectionOptions, withClient } from "../login/client-environment.ts";
 import { printNote, type Terminal } from "../terminal/terminal.ts";
 

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import { createDatabasePool, readDatabaseClock } from "../../postgres/pool/pool.ts";
-import { StorageClock } from "../../s3/storage-clock.ts";
+import { StorageClock } from "../../s3/requests/storage-clock.ts";
 import { type Finding, problem, well } from "./finding.ts";
 
 /**

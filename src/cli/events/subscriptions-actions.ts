@@ -1,6 +1,6 @@
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { DeadLetter, Subscription } from "../../../gen/sluice/v1/event_service_pb.ts";
-import type { RedeliveryOption } from "../../client/subscription-calls.ts";
+import type { RedeliveryOption } from "../../client/calls/subscription-calls.ts";
 import { type ConnectionOptions, withClient } from "../login/client-environment.ts";
 import { formatTime } from "../terminal/human-units.ts";
 import { printJson, printLine, printNote, type Terminal } from "../terminal/terminal.ts";

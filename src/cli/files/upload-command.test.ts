@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { Code } from "@connectrpc/connect";
 import { expect } from "chai";
-import { LANES_AUTO, LANES_FROM_BYTES } from "../../client/lane-plan.ts";
+import { LANES_AUTO, LANES_FROM_BYTES } from "../../client/uploads/lane-plan.ts";
 import { type ScriptedServer, serviceError, startScriptedServer } from "../../testing/fakes/scripted-upload-server.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
 import { runCli, type ServerCommands } from "../program.ts";

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import type { Lanes } from "../../client/lane-plan.ts";
 import { SluiceError } from "../../client/sluice-error.ts";
-import type { UploadOptions } from "../../client/upload.ts";
-import type { UploadProgress } from "../../client/upload-progress.ts";
+import type { Lanes } from "../../client/uploads/lane-plan.ts";
+import type { UploadOptions } from "../../client/uploads/upload.ts";
+import type { UploadProgress } from "../../client/uploads/upload-progress.ts";
 import { type ConnectionOptions, withClient } from "../login/client-environment.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 import { formatRun } from "../terminal/human-units.ts";

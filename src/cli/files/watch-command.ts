@@ -1,4 +1,4 @@
-import type { WatchedUpload } from "../../client/watch-upload.ts";
+import type { WatchedUpload } from "../../client/calls/watch-upload.ts";
 import { type ConnectionOptions, withClient } from "../login/client-environment.ts";
 import { createProgressDisplay } from "../terminal/progress-display.ts";
 import { printJson, printLine, type Terminal } from "../terminal/terminal.ts";

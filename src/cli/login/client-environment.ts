@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
-import { parseAddresses } from "../../client/parse-addresses.ts";
+import { parseAddresses } from "../../client/connection/parse-addresses.ts";
 import { parseClientEnvironment } from "../../config/client-environment.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 import type { Terminal } from "../terminal/terminal.ts";

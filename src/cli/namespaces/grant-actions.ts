@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { text as readAll } from "node:stream/consumers";
-import type { Grant, Grants } from "../../client/namespace-calls.ts";
+import type { Grant, Grants } from "../../client/calls/namespace-calls.ts";
 import { type ServiceOptions, withClient } from "../login/client-environment.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 import { printJson, printLine, type Terminal } from "../terminal/terminal.ts";

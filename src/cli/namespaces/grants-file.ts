@@ -1,5 +1,5 @@
 import { parse, stringify, YAMLParseError } from "yaml";
-import type { Grant, Grants } from "../../client/namespace-calls.ts";
+import type { Grant, Grants } from "../../client/calls/namespace-calls.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 
 const ROLES = ["reader", "writer", "deleter", "auditor", "admin"];

@@ -1,6 +1,6 @@
 import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Namespace, UsedBytes } from "../../../gen/sluice/v1/namespace_service_pb.ts";
-import { fromAuditPolicy, type NamespaceLimits } from "../../client/namespace-calls.ts";
+import { fromAuditPolicy, type NamespaceLimits } from "../../client/calls/namespace-calls.ts";
 import { type ServiceOptions, withClient } from "../login/client-environment.ts";
 import { UsageError } from "../terminal/exit-code.ts";
 import { formatBytes } from "../terminal/human-units.ts";

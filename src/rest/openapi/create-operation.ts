@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, DescMethod, JsonObject } from "@bufbuild/protobuf";
 import type { HttpRule } from "../../../gen/google/api/http_pb.ts";
-import { isFieldMask } from "../field-mask.ts";
+import { isFieldMask } from "../requests/field-mask.ts";
 import { describe } from "./describe.ts";
 import { isRequired, type MessageSchemas } from "./message-schemas.ts";
 import { COMMON_REFUSALS, type Refusal, toRefusals } from "./problem-responses.ts";

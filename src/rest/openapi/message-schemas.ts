@@ -1,6 +1,6 @@
 import { type DescEnum, type DescField, type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { isFieldMask } from "../field-mask.ts";
+import { isFieldMask } from "../requests/field-mask.ts";
 import { describe } from "./describe.ts";
 import { toFieldBounds } from "./field-bounds.ts";
 

@@ -21,7 +21,7 @@ function readUnion(file: string, name: string): string[] {
 const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string };
 const reasons = [
   ...readUnion("src/domain/errors.ts", "ErrorReason"),
-  ...readUnion("src/rest/rest-refusal.ts", "RestReason"),
+  ...readUnion("src/rest/requests/rest-refusal.ts", "RestReason"),
 ];
 
 runNodeJs(

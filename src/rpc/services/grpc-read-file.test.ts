@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders }
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { ReadFileRequestSchema } from "../../../gen/sluice/v1/file_query_service_pb.ts";
-import { encodeFrame } from "../../client/grpc-frames.ts";
+import { encodeFrame } from "../../client/uploads/grpc-frames.ts";
 import type { ReadFileEvent } from "../../queries/read-file.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../../testing/rigs/service/api-server.ts";
 import { until } from "../../testing/rigs/until.ts";

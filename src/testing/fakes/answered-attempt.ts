@@ -1,7 +1,7 @@
 import type { ClientRequest } from "node:http";
 import { Writable } from "node:stream";
 import type { BodyAck } from "../../domain/object-store.ts";
-import type { StreamedBody } from "../../s3/streamed-body.ts";
+import type { StreamedBody } from "../../s3/requests/streamed-body.ts";
 import { settle } from "./settle.ts";
 
 /** One attempt to send a body, answered by the test. Its bytes leave at once, unless it is slow. */

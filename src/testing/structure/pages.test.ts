@@ -203,7 +203,7 @@ describe("the README and the pages of docs/", () => {
   });
 
   it("have the reasons that REST adds, with their statuses", () => {
-    const source = readFileSync(new URL("src/rest/rest-refusal.ts", root), "utf8");
+    const source = readFileSync(new URL("src/rest/requests/rest-refusal.ts", root), "utf8");
     const added = [...source.matchAll(/^ {2}([A-Z_]+): (\d{3}),$/gm)].map(
       ([, reason, status]) => `${reason}: ${status}`,
     );

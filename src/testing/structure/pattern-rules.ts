@@ -6,7 +6,7 @@ import { lineOf, type SourceFile, walk } from "./source-file.ts";
 export interface Pattern {
   source: string;
   flags: string;
-  /** `src/rest/byte-range.ts:12`, in the order of the files. */
+  /** `src/rest/files/byte-range.ts:12`, in the order of the files. */
   places: readonly string[];
 }
 

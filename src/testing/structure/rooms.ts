@@ -163,7 +163,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     typePackages: ["node:stream"],
     gen: "all",
-    inner: { openapi: ["."] },
+    inner: { requests: [], files: [".", "requests"], events: [".", "requests"], openapi: [".", "requests"] },
   },
   s3: {
     imports: ["domain", ...MEASURED],
@@ -182,6 +182,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "opossum",
       ],
     ],
+    inner: { requests: ["."], bodies: [".", "requests"], objects: [".", "requests"] },
   },
   postgres: {
     imports: ["domain", ...MEASURED],
@@ -313,6 +314,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...["mime", "node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
     ],
     gen: "all",
+    inner: {
+      connection: ["."],
+      calls: [".", "connection"],
+      uploads: [".", "connection"],
+      downloads: [".", "connection", "uploads"],
+    },
   },
   // Commands that run the server load it; those that call it know the client alone, and print its messages.
   cli: {

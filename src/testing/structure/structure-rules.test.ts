@@ -34,7 +34,7 @@ describe("the rules of the structure", () => {
     });
 
     it("keep adapters apart", () => {
-      expect(breachesOf("src/s3/client.ts", 'import { sql } from "../postgres/pool.ts";')).to.have.lengthOf(1);
+      expect(breachesOf("src/s3/requests/client.ts", 'import { sql } from "../postgres/pool.ts";')).to.have.lengthOf(1);
       expect(breachesOf("src/rpc/router.ts", 'import { a } from "../commands/a.ts";')[0]).to.contain('"import type"');
       expect(breachesOf("src/rpc/router.ts", 'import type { A } from "../commands/a.ts";')).to.deep.equal([]);
     });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { BodyAck, BodyInFlight, ObjectStore, PartTarget } from "../../../domain/object-store.ts";
 import type { DurablePart } from "../../../domain/uploads/upload.ts";
-import type { BodyLayout } from "../../../s3/streamed-body.ts";
+import type { BodyLayout } from "../../../s3/requests/streamed-body.ts";
 
 /** The answer of a presigned URL. */
 export interface Download {

@@ -1,10 +1,10 @@
 import { PutBucketVersioningCommand } from "@aws-sdk/client-s3";
 import type { ChecksumProof, S3Access } from "../../../s3/access.ts";
-import type { BreakerLimits } from "../../../s3/breaker.ts";
-import type { ConnectionLimits } from "../../../s3/connections.ts";
+import type { BodyPolicy } from "../../../s3/bodies/replayable-body.ts";
 import { createS3Access, type OwnS3Access } from "../../../s3/create-access.ts";
 import { createObjectStore } from "../../../s3/object-store.ts";
-import type { BodyPolicy } from "../../../s3/replayable-body.ts";
+import type { BreakerLimits } from "../../../s3/requests/breaker.ts";
+import type { ConnectionLimits } from "../../../s3/requests/connections.ts";
 import type { Download, ObjectStoreSubject } from "./object-store-subject.ts";
 
 /** An S3 server that tests may use. */

@@ -13,7 +13,7 @@ import {
   type WriteUploadStarted,
   type WriteUploadStartSchema,
 } from "../../../../gen/sluice/v1/upload_service_pb.ts";
-import { createFrameReader, encodeFrame } from "../../../client/grpc-frames.ts";
+import { createFrameReader, encodeFrame } from "../../../client/uploads/grpc-frames.ts";
 import { SERVICE_TOKEN } from "../service/running-service.ts";
 
 /** How a call ended. */
