@@ -80,7 +80,7 @@ function listStatements(site: Site, via: string, resource: Resource): { statemen
   const toRow = (statement: Statement, kind: AccessRow["kind"]): { statement: Statement; row: Plain } => ({
     statement,
     row: {
-      effect: statement.effect,
+      effect: statement.effect ?? "Allow",
       kind,
       who: kind === "role" ? [roleArn] : toPrincipals(statement.principal),
       via,

@@ -22,7 +22,6 @@ export function createCloudControlStatements(site: Site, resources: Readonly<Rec
   const others = [...all].filter((action) => !owned.has(action));
   const common = {
     source: "https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/security.html",
-    effect: "Allow",
   } as const satisfies Partial<AllowStatement>;
   return [
     ...toStatement(owned, {

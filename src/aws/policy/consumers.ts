@@ -2,7 +2,7 @@ import type { PolicyStatement } from "../services/aws-service.ts";
 import type { Consumer } from "../settings/consumers.ts";
 import type { Site } from "../template/site.ts";
 import type { Properties, Value } from "../template/value.ts";
-import { type Conditions, Policy, type Statement } from "./policy.ts";
+import { type AllowStatement, type Conditions, Policy, type Statement } from "./policy.ts";
 
 const CROSS_ACCOUNT =
   "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-walkthroughs-managing-access-example2.html";
@@ -72,7 +72,7 @@ export function createConsumerPolicy(site: Site, consumer: Consumer): Policy {
   );
 }
 
-type Right = Statement & { readonly effect: "Allow"; readonly resources: readonly Value[] };
+type Right = AllowStatement & { readonly resources: readonly Value[] };
 
 /** The consumer's rights on a bucket, or on an access point to it. */
 function listRights(
@@ -84,7 +84,6 @@ function listRights(
       sid: "Read",
       why: "Reads objects below its prefix. Whatever binds readers binds this one: guards, and GuardDuty's gate where it is shut.",
       source: CROSS_ACCOUNT,
-      effect: "Allow",
       actions: ["s3:GetObject"],
       resources: [on.objects(prefix)],
     },
@@ -92,7 +91,6 @@ function listRights(
       sid: "List",
       why: "Lists keys below its prefix, and no others.",
       source: CROSS_ACCOUNT,
-      effect: "Allow",
       actions: ["s3:ListBucket"],
       resources: [on.bucket],
       conditions: { StringLike: { "s3:prefix": [prefix, `${prefix}*`] } },
@@ -103,7 +101,6 @@ function listRights(
       sid: "Write",
       why: "Writes objects into its own folder, in parts where they are large. They belong to the bucket's account; it deletes none.",
       source: UPLOADS,
-      effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
       resources: [on.objects(prefix)],
     },

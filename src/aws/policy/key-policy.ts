@@ -10,7 +10,6 @@ export function administerKey(site: Site): PolicyStatement {
     sid: "AdministerTheKey",
     why: "The account's own policies decide who may administer the key. These actions do not use the key.",
     source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
-    effect: "Allow",
     principal: { roles: [site.arn("iam", "root", { region: "" })] },
     actions: [
       ...["kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:ListKeyPolicies"],

@@ -14,7 +14,7 @@ const WRITES = ["s3:PutObject"];
 export function createKeyUse(site: Site, statements: readonly Statement[], more: readonly string[] = []): Statement[] {
   const { keyArn } = site;
   const actions = statements.flatMap((statement) =>
-    statement.effect === "Allow" && isAboutFiles(site, statement) ? statement.actions : [],
+    statement.effect !== "Deny" && isAboutFiles(site, statement) ? statement.actions : [],
   );
   const isWriter = WRITES.some((action) => actions.includes(action));
   if (keyArn === undefined || !(isWriter || READS.some((action) => actions.includes(action)))) return [];
@@ -23,7 +23,6 @@ export function createKeyUse(site: Site, statements: readonly Statement[], more:
       sid: "UseTheKey",
       why: `Files are encrypted by a KMS key. The role uses it through S3 alone, for this bucket${isWriter ? "; uploads in parts also decrypt" : ""}.`,
       source: SSE_KMS,
-      effect: "Allow",
       actions: ["kms:Decrypt", ...(isWriter ? ["kms:GenerateDataKey"] : [])],
       resources: [keyArn],
       conditions: throughS3(site, site.bucketArn),
@@ -35,7 +34,6 @@ export function createKeyUse(site: Site, statements: readonly Statement[], more:
             sid: "SeeTheKey",
             why: "The service asks about the key, through S3.",
             source: SSE_KMS,
-            effect: "Allow" as const,
             actions: more,
             resources: [keyArn],
             conditions: { StringEquals: throughS3(site, site.bucketArn).StringEquals ?? {} },

@@ -25,9 +25,9 @@ export type Principal =
   /** Whoever comes by the VPC endpoint that carries the policy, which narrows what others allow and gives nobody a right. */
   | { readonly through: "endpoint" };
 
-/** Actions that somebody may do. A role's own policy has no principal: the role is the principal. */
+/** Actions that somebody may do: what a statement means unless it says `Deny`. A role's own policy has no principal: the role is the principal. */
 export interface AllowStatement extends StatementText {
-  readonly effect: "Allow";
+  readonly effect?: "Allow";
   readonly principal?: Principal;
 }
 
@@ -56,7 +56,7 @@ export class Policy extends Leaf {
 
 /** The statement in IAM's JSON. A list of one becomes its only member, as AWS answers it. */
 export function toStatementJson(statement: Statement): Properties {
-  const { sid, effect, principal, actions, resources, conditions } = statement;
+  const { sid, effect = "Allow", principal, actions, resources, conditions } = statement;
   return {
     Sid: sid,
     Effect: effect,

@@ -112,7 +112,6 @@ export function readObjects(
     sid: text.sid ?? "ReadObjects",
     why: text.why,
     source: text.source,
-    effect: "Allow",
     actions: ["s3:GetObject"],
     resources: [site.objects(prefix)],
   };
@@ -128,7 +127,6 @@ export function listObjects(
     sid: text.sid ?? "ListObjects",
     why: text.why,
     source: text.source,
-    effect: "Allow",
     actions: ["s3:ListBucket"],
     resources: [site.bucketArn],
     ...(prefix !== "" && { conditions: { StringLike: { "s3:prefix": [prefix, `${prefix}*`] } } }),
@@ -140,7 +138,6 @@ function toTrustStatement({ sid, why, source, principal, actions, conditions }: 
     sid,
     why,
     source,
-    effect: "Allow",
     principal,
     actions: actions ?? ["sts:AssumeRole"],
     ...(conditions !== undefined && { conditions }),
@@ -149,7 +146,7 @@ function toTrustStatement({ sid, why, source, principal, actions, conditions }: 
 
 /** S3 names have no account: without the condition, a bucket that was lost could belong to somebody else under the same name. */
 function withinAccount(site: Site, statement: Statement): Statement {
-  const isS3 = statement.effect === "Allow" && statement.actions.every((action) => action.startsWith("s3:"));
+  const isS3 = statement.effect !== "Deny" && statement.actions.every((action) => action.startsWith("s3:"));
   if (!isS3) return statement;
   const { StringEquals, ...others } = statement.conditions ?? {};
   const conditions = { StringEquals: { "aws:ResourceAccount": site.account, ...StringEquals }, ...others };

@@ -123,7 +123,6 @@ function createEncryptionNotes({ settings, site, connections }: Configuration): 
       sid: "",
       why,
       source: "",
-      effect: "Allow",
       actions,
       principal: principal as Principal,
     });

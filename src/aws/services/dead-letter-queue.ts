@@ -64,7 +64,6 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
                   sid: "AllowUndeliveredEvents",
                   why: "EventBridge sends here for the one rule of this template.",
                   source: RULE_DLQ,
-                  effect: "Allow" as const,
                   principal: { services: [site.principal("events")] },
                   actions: ["sqs:SendMessage"],
                   resources: [arn],

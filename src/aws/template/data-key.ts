@@ -29,7 +29,6 @@ export function createDataKey(
     sid: "AllowRolesThroughS3",
     why: "Roles of the account use the key where their own policies allow it: through S3, and for the bucket of files.",
     source: KEY_POLICIES,
-    effect: "Allow",
     principal: { roles: [site.arn("iam", "root", { region: "" })] },
     actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
     resources: KEY_ITSELF,

@@ -21,7 +21,6 @@ export function createLogBucket(
     sid: "AllowAccessLogs",
     why: "S3 writes the access logs of the other buckets here.",
     source,
-    effect: "Allow",
     principal: { services: [site.principal("logging.s3")] },
     actions: ["s3:PutObject"],
     resources: [site.logObjects(ACCESS_LOG_PREFIX)],

@@ -65,7 +65,6 @@ function createDeliveryStatements(site: Site, prefix: string): Statement[] {
       sid: "DeliverRecords",
       why: "Firehose writes objects in parts, aborts those that it could not finish, and checks those that it wrote.",
       source: ACCESS,
-      effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"],
       resources: [site.objects(prefix)],
     },
@@ -73,7 +72,6 @@ function createDeliveryStatements(site: Site, prefix: string): Statement[] {
       sid: "SeeTheBucket",
       why: "Firehose checks the bucket before it delivers, without a prefix: a condition on s3:prefix would fail the check.",
       source: ACCESS,
-      effect: "Allow",
       actions: ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
       resources: [site.bucketArn],
     },
@@ -85,7 +83,6 @@ function createLogStatement(site: Site): Statement {
     sid: "LogErrors",
     why: "Firehose writes into the one stream that the template made; it may make none itself.",
     source: ERROR_LOGS,
-    effect: "Allow",
     actions: ["logs:PutLogEvents"],
     resources: [site.arn("logs", `log-group:${toLogGroup(site)}:log-stream:${LOG_STREAM}`)],
   };

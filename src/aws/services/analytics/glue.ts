@@ -106,7 +106,6 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
       sid: "SeeTheBucket",
       why: "Glue asks for the bucket's region before it crawls.",
       source: CRAWLER,
-      effect: "Allow",
       actions: ["s3:GetBucketLocation"],
       resources: [site.bucketArn],
     },
@@ -114,7 +113,6 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
       sid: "WriteTheCatalog",
       why: "The crawler writes tables and partitions of the template's database, and no other's. It deletes nothing.",
       source: CATALOG_ACCESS,
-      effect: "Allow",
       actions: [
         ...["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
         ...["glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"],
@@ -126,7 +124,6 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
       sid: "WriteLogs",
       why: "The crawler logs its findings in Glue's own log group, which it makes at its first run.",
       source: "https://docs.aws.amazon.com/glue/latest/dg/create-service-policy.html",
-      effect: "Allow",
       actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
       resources: [site.arn("logs", LOG_GROUP), site.arn("logs", `${LOG_GROUP}:log-stream:*`)],
     },

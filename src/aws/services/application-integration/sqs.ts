@@ -111,7 +111,6 @@ function createQueuePolicy(site: Site, name: string, isDirect: boolean): Resourc
           sid: "AllowNotifications",
           why: isDirect ? "S3, for this bucket." : "EventBridge sends here for the rule of this template.",
           source: isDirect ? NOTIFY : FROM_RULES,
-          effect: "Allow",
           principal: { services: [site.principal(isDirect ? "s3" : "events")] },
           actions: ["sqs:SendMessage"],
           resources: [queueArn],

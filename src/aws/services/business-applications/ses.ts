@@ -35,7 +35,6 @@ export const SES = defineService({
               sid: "KeepMail",
               why: "SES writes the mail as it came, and reads nothing.",
               source: PERMISSIONS,
-              effect: "Allow",
               actions: ["s3:PutObject"],
               resources: [site.objects(prefix)],
             },

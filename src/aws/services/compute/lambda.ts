@@ -104,7 +104,6 @@ function createLambdaRole(site: Site, functionName: string): Resource {
         sid: "WriteLogs",
         why: "Functions that use this role write to their own log groups, and to no others.",
         source: "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html",
-        effect: "Allow",
         actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         resources: [logGroup, `${logGroup}:*`],
       },

@@ -37,7 +37,6 @@ export const COMPREHEND = defineService({
               sid: "WriteResults",
               why: "A job writes one archive of its results.",
               source: JOBS,
-              effect: "Allow",
               actions: ["s3:PutObject"],
               resources: [site.objects(prefix)],
             },

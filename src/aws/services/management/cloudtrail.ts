@@ -119,7 +119,6 @@ function createLogGroup(site: Site, trailArn: string): Record<string, Resource> 
           sid: "WriteLogStreams",
           why: "CloudTrail makes one stream for each account and region, and writes into it.",
           source: LOG_ROLE,
-          effect: "Allow",
           actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
           resources: [streams],
         },

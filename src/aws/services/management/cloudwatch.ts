@@ -133,7 +133,6 @@ function createTopic(site: Site): Record<string, Resource> {
             sid: "AllowAlarms",
             why: "The alarms of this template publish here.",
             source: "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html",
-            effect: "Allow",
             principal: { services: [site.principal("cloudwatch")] },
             actions: ["sns:Publish"],
             resources: [arn],

@@ -36,7 +36,6 @@ export const MEDIACONVERT = defineService({
               sid: "WriteOutputs",
               why: "Jobs write outputs and their manifests, in parts.",
               source: ROLE,
-              effect: "Allow",
               actions: ["s3:PutObject", "s3:AbortMultipartUpload"],
               resources: [site.objects(prefix)],
             },

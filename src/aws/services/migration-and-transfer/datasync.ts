@@ -96,7 +96,6 @@ function createReadRole(site: Site): Resource {
         sid: "ReadFiles",
         why: "DataSync reads files with their versions and tags.",
         source: S3_LOCATION,
-        effect: "Allow",
         actions: [
           ...["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"],
           "s3:ListMultipartUploadParts",
@@ -119,7 +118,6 @@ function createWriteRole(site: Site, prefix: string): Resource {
         sid: "KeepCopies",
         why: "DataSync writes objects in parts, with tags, and reads them back to verify them.",
         source: S3_LOCATION,
-        effect: "Allow",
         actions: [
           ...["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
           ...["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"],
@@ -144,7 +142,6 @@ function createBucketStatement(site: Site) {
     sid: "SeeTheBucket",
     why: "DataSync checks the bucket and lists it. AWS documents no prefix condition for that, and a location whose check is refused cannot be made.",
     source: S3_LOCATION,
-    effect: "Allow" as const,
     actions: ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
     resources: [site.bucketArn],
   };

@@ -34,7 +34,6 @@ export const DMS = defineService({
               sid: "WriteTables",
               why: "A task writes tables and changes, tags them, and removes what a full load replaces.",
               source: TARGET,
-              effect: "Allow",
               actions: ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"],
               resources: [site.objects(prefix)],
             },

@@ -65,7 +65,6 @@ function createUserRole(site: Site, prefix: string, mayDelete: boolean): Resourc
         sid: "LocateTheBucket",
         why: "Transfer Family finds the bucket's region first.",
         source: USER_ROLE,
-        effect: "Allow",
         actions: ["s3:GetBucketLocation"],
         resources: [site.bucketArn],
       },
@@ -75,7 +74,6 @@ function createUserRole(site: Site, prefix: string, mayDelete: boolean): Resourc
           ? "Users download, upload and delete; a rename needs deletion as well."
           : "Users download and upload; they cannot delete or rename.",
         source: USER_ROLE,
-        effect: "Allow",
         actions: ["s3:GetObject", "s3:PutObject", ...(mayDelete ? ["s3:DeleteObject"] : [])],
         resources: [site.objects(prefix)],
       },
@@ -101,7 +99,6 @@ function createLoggingRole(site: Site): Resource {
         sid: "WriteLogs",
         why: "Servers write to the log groups of Transfer Family servers, whose names AWS makes up.",
         source: LOGGING,
-        effect: "Allow",
         actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         resources: [logGroups],
       },

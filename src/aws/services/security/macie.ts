@@ -75,7 +75,6 @@ function createKeyStatement(site: Site): PolicyStatement {
     sid: "AllowMacie",
     why: "Macie reads files under the key by its service-linked role, which is there once Macie is enabled.",
     source: "https://docs.aws.amazon.com/macie/latest/user/discovery-supported-encryption-types.html",
-    effect: "Allow",
     principal: { roles: [site.arn("iam", role, { region: "" })] },
     actions: ["kms:Decrypt"],
     resources: KEY_ITSELF,

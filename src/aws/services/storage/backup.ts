@@ -155,7 +155,6 @@ function createBackupRole(site: Site): Resource {
         sid: "ReadTheBucket",
         why: "AWS Backup reads the settings and versions of the bucket. It adds an inventory and its own notification to follow changes.",
         source: BACKUP_POLICY,
-        effect: "Allow",
         actions: [
           ...["s3:GetBucketLocation", "s3:GetBucketTagging", "s3:GetBucketVersioning", "s3:GetBucketAcl"],
           ...["s3:ListBucket", "s3:ListBucketVersions", "s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"],
@@ -167,7 +166,6 @@ function createBackupRole(site: Site): Resource {
         sid: "ReadObjects",
         why: "AWS Backup reads every object and version with its tags and ACL, Sluice's own and others'.",
         source: BACKUP_POLICY,
-        effect: "Allow",
         actions: [
           ...["s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectTagging"],
           ...["s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
@@ -178,7 +176,6 @@ function createBackupRole(site: Site): Resource {
         sid: "FollowChanges",
         why: "AWS Backup makes these rules for itself; all have this name.",
         source: BACKUP_POLICY,
-        effect: "Allow",
         actions: [
           ...["events:PutRule", "events:DeleteRule", "events:DescribeRule", "events:EnableRule", "events:DisableRule"],
           ...["events:PutTargets", "events:RemoveTargets", "events:ListTargetsByRule"],
@@ -189,7 +186,6 @@ function createBackupRole(site: Site): Resource {
         sid: "LookAround",
         why: "AWS Backup finds its rules, its size metrics and the bucket by listing all. None of these actions supports a resource.",
         source: BACKUP_POLICY,
-        effect: "Allow",
         actions: ["cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets"],
         resources: ["*"],
       },
@@ -197,7 +193,6 @@ function createBackupRole(site: Site): Resource {
         sid: "TagBackups",
         why: "Backups get the tags that the plan names.",
         source: BACKUP_POLICY,
-        effect: "Allow",
         actions: ["backup:TagResource"],
         resources: [site.arn("backup", "recovery-point:*")],
       },
@@ -210,7 +205,6 @@ function createRestoreRole(site: Site): Resource {
     sid: "RestoreObjects",
     why: "A restore writes objects with their tags, in parts. ACLs are off in this bucket; AWS Backup asks for them all the same.",
     source: RESTORE_POLICY,
-    effect: "Allow",
     actions: [
       ...["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectAcl", "s3:GetObjectVersionAcl"],
       ...["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:DeleteObject"],
@@ -229,7 +223,6 @@ function createRestoreRole(site: Site): Resource {
         sid: "SeeTheBucket",
         why: "AWS Backup checks where it restores to.",
         source: RESTORE_POLICY,
-        effect: "Allow",
         actions: [
           ...["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:GetBucketOwnershipControls"],
           ...["s3:ListBucket", "s3:ListBucketVersions"],
