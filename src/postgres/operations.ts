@@ -11,7 +11,7 @@ import type {
 } from "../domain/jobs/operation.ts";
 import type { OperationRepository } from "../domain/jobs/operation-repository.ts";
 import { operationNotFound, operationsFull, requestIdReused } from "../domain/repository-refusals.ts";
-import { atBorder, type BorderLimits } from "./pool/errors.ts";
+import { atBorder } from "./pool/errors.ts";
 import { type SqlFragment, toBytea, toInterval } from "./pool/sql-values.ts";
 
 const operationRow = z.object({
@@ -49,7 +49,7 @@ const ended = sql.fragment`
   caller = jsonb_build_object('principal', o.caller -> 'principal', 'groups', '[]'::jsonb, 'tokenKind', o.caller -> 'tokenKind')`;
 
 /** Operations in PostgreSQL, each change one statement. */
-export function createOperationRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): OperationRepository {
+export function createOperationRepository(pool: DatabasePool): OperationRepository {
   /** Changes an operation that is as it was read. */
   const change = async (operation: Operation, set: SqlFragment): Promise<Operation | undefined> => {
     const row = await pool.maybeOne(sql.type(operationRow)`
@@ -101,7 +101,7 @@ export function createOperationRepository(pool: DatabasePool, limits: Partial<Bo
         WHERE o.namespace = d.namespace AND o.operation_id = d.operation_id`);
     },
   };
-  return atBorder<OperationRepository>(repository, limits);
+  return atBorder<OperationRepository>(repository);
 }
 
 async function start(

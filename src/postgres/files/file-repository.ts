@@ -13,7 +13,7 @@ import {
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
 import { assertFileRegion } from "../../domain/residency.ts";
-import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
+import { atBorder, violates } from "../pool/errors.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import { StatementShapes } from "../pool/statement-shapes.ts";
@@ -50,10 +50,7 @@ const foundRow = fileRow.extend({ is_live: z.boolean() });
  * Files in PostgreSQL: `get` and `list` read from a server that has seen the commit position that they name; changes go to
  * the primary.
  */
-export function createFileRepository(
-  pools: { commands: DatabasePool; read: ReadPool },
-  limits: Partial<BorderLimits> = {},
-): FileRepository {
+export function createFileRepository(pools: { commands: DatabasePool; read: ReadPool }): FileRepository {
   const liveFiles = new LiveFiles();
   const searching = { statistics: new StatisticsCache(), shapes: new StatementShapes() };
   const repository: FileRepository = {
@@ -83,7 +80,7 @@ export function createFileRepository(
     beginDuePurges: (namespace, options) => beginDuePurges(pools.commands, namespace, options),
     endPurges: (namespace, fileIds) => endPurges(pools.commands, namespace, fileIds),
   };
-  return atBorder<FileRepository>(repository, limits);
+  return atBorder<FileRepository>(repository);
 }
 
 /** The statement is prepared: with the many indexes of files, planning it takes longer than finding a file. */

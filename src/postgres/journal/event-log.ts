@@ -2,7 +2,7 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { EventLog, EventStretch, JournalEvent } from "../../domain/journal/event-log.ts";
 import { EVENT_TYPES, type EventKind, TOLD_CHANGES } from "../../domain/journal/event-type.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { keptEntries } from "./kept-entries.ts";
 
@@ -26,7 +26,7 @@ const stretchRow = z.object({
 });
 
 /** EventLog in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
-export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderLimits> = {}): EventLog {
+export function createEventLog(pool: CommonQueryMethods): EventLog {
   const isTold = sql.fragment`e.outcome = 'done' AND e.action = ANY (${sql.array([...TOLD_CHANGES], "text")})`;
   const readStretch = async (
     { after, through, limit }: { after: number; through: number; limit: number },
@@ -67,7 +67,7 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
       return readStretch(stretch, { scanned: sql.fragment`true`, told });
     },
   };
-  return atBorder<EventLog>(log, limits);
+  return atBorder<EventLog>(log);
 }
 
 function toEvents(row: z.infer<typeof stretchRow>): JournalEvent[] {

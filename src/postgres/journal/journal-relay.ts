@@ -1,7 +1,7 @@
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { JournalRelay } from "../../domain/journal/journal.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 
 /** Partitions are there for this month and so many more: a job that fails for so long is noticed first. */
@@ -12,7 +12,7 @@ const NUMBERING_MAX_MS = 300_000;
 const countRow = z.object({ count: z.int() });
 
 /** JournalRelay in PostgreSQL: functions of the migration `V2__journal.sql`, each call one transaction. */
-export function createJournalRelay(pool: DatabasePool, limits: Partial<BorderLimits> = {}): JournalRelay {
+export function createJournalRelay(pool: DatabasePool): JournalRelay {
   const relay: JournalRelay = {
     numberNew: () => countPatiently(pool, sql.fragment`journal_number_new()`),
     makePartitions: () => countPatiently(pool, sql.fragment`journal_make_partitions(${MONTHS_AHEAD})`),
@@ -22,7 +22,7 @@ export function createJournalRelay(pool: DatabasePool, limits: Partial<BorderLim
         sql.fragment`journal_drop_partitions(make_interval(days => ${keptDays}::integer), ${onlyPublished})`,
       ),
   };
-  return atBorder<JournalRelay>(relay, { deadlineMs: NUMBERING_MAX_MS, ...limits });
+  return atBorder<JournalRelay>(relay, { deadlineMs: NUMBERING_MAX_MS });
 }
 
 /** The number that a function returns, which may look at very many entries. */

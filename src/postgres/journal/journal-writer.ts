@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import type { JournalWriter, NewEntry } from "../../domain/journal/new-entry.ts";
-import { atBorder, type BorderLimits, databaseUnavailable } from "../pool/errors.ts";
+import { atBorder, databaseUnavailable } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 
 /** Callers may wait for a batch: the verdict has to come before they give up, in milliseconds. */
@@ -18,10 +18,7 @@ const WRITES_MAX = 8;
  * where a pooler keeps it from that, the statement itself looks how long it has waited. When the connection breaks at the commit, nobody
  * knows whether the batch is written; whoever writes it again may write it twice.
  */
-export function createJournalWriter(
-  pool: CommonQueryMethods,
-  { lockedMaxMs = LOCKED_MAX_MS, ...limits }: Partial<BorderLimits> & { lockedMaxMs?: number } = {},
-): JournalWriter {
+export function createJournalWriter(pool: CommonQueryMethods, { lockedMaxMs = LOCKED_MAX_MS } = {}): JournalWriter {
   const writer: JournalWriter = {
     async enter(entries) {
       const { rowCount } = await pool.query(sql.unsafe`
@@ -43,7 +40,7 @@ export function createJournalWriter(
       if (rowCount < entries.length) throw databaseUnavailable(new Error("the tables of the journal were locked"));
     },
   };
-  return atBorder<JournalWriter>(writer, { deadlineMs: JOURNAL_DEADLINE_MS, callsMax: WRITES_MAX, ...limits });
+  return atBorder<JournalWriter>(writer, { deadlineMs: JOURNAL_DEADLINE_MS, callsMax: WRITES_MAX });
 }
 
 function toRow({ actor, resource, ...entry }: NewEntry): Record<string, string | number | undefined> {

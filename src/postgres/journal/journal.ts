@@ -4,7 +4,7 @@ import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
 import type { EntryFilter } from "../../domain/journal/entry-filter.ts";
 import type { Journal } from "../../domain/journal/journal.ts";
 import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { compileEntryFilter } from "./compile-entry-filter.ts";
 import { keptEntries } from "./kept-entries.ts";
@@ -57,7 +57,7 @@ const stretchRow = z.object({ last: z.int().nullable(), first: z.int() });
 const lastRow = z.object({ last_sequence: z.int() });
 
 /** Journal in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
-export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLimits> = {}): Journal {
+export function createJournal(pool: CommonQueryMethods): Journal {
   const journal: Journal = {
     async read({ namespace, after, limit }) {
       const which = namespace === undefined ? sql.fragment`true` : sql.fragment`n.namespace = ${namespace}`;
@@ -74,7 +74,7 @@ export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLi
       return await pool.oneFirst(sql.type(lastRow)`SELECT last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`);
     },
   };
-  return atBorder<Journal>(journal, limits);
+  return atBorder<Journal>(journal);
 }
 
 async function listEntries(

@@ -1,7 +1,7 @@
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { LogLeaves, LogState } from "../../domain/log/log-leaves.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import { leafPartsColumns, leafPartsRow, toLeafParts } from "./leaf-parts.ts";
 
 /** Ten thousand entries are sealed in less than a second; the first run of a log reads a month of numbers. In milliseconds. */
@@ -42,7 +42,7 @@ const publicBytes = sql.fragment`
   ))::text, 'UTF8')`;
 
 /** LogLeaves in PostgreSQL. */
-export function createLogLeaves(pool: DatabasePool, limits: Partial<BorderLimits> = {}): LogLeaves {
+export function createLogLeaves(pool: DatabasePool): LogLeaves {
   const readState = async (): Promise<LogState | undefined> => {
     const row = await pool.maybeOne(sql.type(stateRow)`
       SELECT g.fork, g.published, g.problem, ${droppedThrough} AS dropped_through,
@@ -97,7 +97,7 @@ export function createLogLeaves(pool: DatabasePool, limits: Partial<BorderLimits
       return { sequence, entryId, ...parts, path: path ?? "", sourcePath: sourcePath ?? "" };
     },
   };
-  return atBorder<LogLeaves>(leaves, { deadlineMs: SEALING_MAX_MS, ...limits });
+  return atBorder<LogLeaves>(leaves, { deadlineMs: SEALING_MAX_MS });
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Actor, SERVICE_ACTOR } from "../../domain/deed.ts";
 import { LINK_LIMITS, type Link, toLinkState } from "../../domain/links/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../../domain/links/link-repository.ts";
 import { linkNotFound, namespaceNotFound } from "../../domain/repository-refusals.ts";
-import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
+import { atBorder, violates } from "../pool/errors.ts";
 import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
@@ -86,10 +86,11 @@ const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
  * Links in PostgreSQL. Lists are read from a server that has seen the commit position that they name; everything else must
  * know the last revocation, and goes to the primary. Links are opened by connections of their own.
  */
-export function createLinkRepository(
-  pools: { commands: DatabasePool; links: DatabasePool; read: ReadPool },
-  limits: Partial<BorderLimits> = {},
-): LinkRepository {
+export function createLinkRepository(pools: {
+  commands: DatabasePool;
+  links: DatabasePool;
+  read: ReadPool;
+}): LinkRepository {
   const repository: LinkRepository = {
     now: () => readDatabaseClock(pools.commands),
     create: (link, identity) => createLink(pools.commands, link, identity),
@@ -99,7 +100,7 @@ export function createLinkRepository(
     use: (tokenSha256, visitor) => useLink(pools.links, tokenSha256, visitor),
     forget: (options) => forgetLinks(pools.commands, options),
   };
-  return atBorder<LinkRepository>(repository, limits);
+  return atBorder<LinkRepository>(repository);
 }
 
 async function createLink(

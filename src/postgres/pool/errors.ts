@@ -149,7 +149,7 @@ export function violates(error: unknown, constraint: string): boolean {
 type Methods = Record<string, (...parameters: any[]) => Promise<unknown>>;
 
 /** Bounds of the calls that cross the border. */
-export interface BorderLimits {
+interface BorderLimits {
   /** Longest call, waiting for a connection included. */
   deadlineMs: number;
   /** Calls under way at once; more are refused at once. */
@@ -157,7 +157,7 @@ export interface BorderLimits {
 }
 
 /** Above the pool's longest statement, so that the server's own verdict is heard when it can be. */
-export const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMax: 2_000 };
+const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMax: 2_000 };
 
 /**
  * A border: wraps methods, translates their errors once, and bounds their calls in number and time, all of them together; a call

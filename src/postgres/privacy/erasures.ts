@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Actor } from "../../domain/deed.ts";
 import { type Erasure, type ErasureRepository, HELD_FILES_TOLD_MAX } from "../../domain/privacy/erasure.ts";
 import { requestIdReused } from "../../domain/repository-refusals.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { fileColumns, fileRow, toFile } from "../rows/file-rows.ts";
 import { CHANGED_FILES, enterDeed } from "../rows/journal-rows.ts";
@@ -42,7 +42,7 @@ const lastRow = z.object({ last: z.string().nullable(), found: z.int() });
 const keyRow = z.object({ time: z.string(), id: z.string() });
 
 /** Erasures in PostgreSQL. */
-export function createErasureRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): ErasureRepository {
+export function createErasureRepository(pool: DatabasePool): ErasureRepository {
   const repository: ErasureRepository = {
     begin: (erasure) => begin(pool, erasure),
     get: (namespace, erasureId) => getErasure(pool, namespace, erasureId),
@@ -116,7 +116,7 @@ export function createErasureRepository(pool: DatabasePool, limits: Partial<Bord
     },
     end: (erasure) => end(pool, erasure),
   };
-  return atBorder<ErasureRepository>(repository, limits);
+  return atBorder<ErasureRepository>(repository);
 }
 
 async function begin(

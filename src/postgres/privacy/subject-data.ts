@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import type { SubjectData, SubjectItem, SubjectKind } from "../../domain/privacy/subject-data.ts";
 import { entryColumns, entryRow, toEntry } from "../journal/journal.ts";
 import { linkColumns, linkRow, toLink } from "../links/link-repository.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import { fileColumns, fileRow, toFile } from "../rows/file-rows.ts";
 import { toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
@@ -14,11 +14,11 @@ interface Page {
 }
 
 /** What is kept about people in PostgreSQL. */
-export function createSubjectData(pool: DatabasePool, limits: Partial<BorderLimits> = {}): SubjectData {
+export function createSubjectData(pool: DatabasePool): SubjectData {
   const data: SubjectData = {
     list: (namespace, dataSubject, { kind, ...page }) => LISTS[kind](pool, { namespace, dataSubject, ...page }),
   };
-  return atBorder<SubjectData>(data, limits);
+  return atBorder<SubjectData>(data);
 }
 
 const LISTS = {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SERVICE_ACTOR } from "../../domain/deed.ts";
 import type { DeliveryLease, DeliveryLeases } from "../../domain/subscriptions/delivery-leases.ts";
 import type { EndReason } from "../../domain/subscriptions/subscription.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { enterDeed, toJson } from "../rows/journal-rows.ts";
 import {
@@ -20,7 +20,7 @@ const keptRow = z.object({ subscription_id: z.string(), epoch: z.int() });
 const wantedRow = z.object({ sequence: z.int(), entry_id: z.string() });
 
 /** DeliveryLeases in PostgreSQL, each method one statement. */
-export function createDeliveryLeases(pool: DatabasePool, limits: Partial<BorderLimits> = {}): DeliveryLeases {
+export function createDeliveryLeases(pool: DatabasePool): DeliveryLeases {
   const change = async (lease: DeliveryLease, set: SqlFragment): Promise<boolean> => {
     const { rowCount } = await pool.query(sql.unsafe`UPDATE subscription s SET ${set} WHERE ${isStillOf(lease)}`);
     return rowCount > 0;
@@ -74,7 +74,7 @@ export function createDeliveryLeases(pool: DatabasePool, limits: Partial<BorderL
       return endAll(pool, { set: isEnded("lapsed"), where, reason: "lapsed" });
     },
   };
-  return atBorder<DeliveryLeases>(leases, limits);
+  return atBorder<DeliveryLeases>(leases);
 }
 
 /** That nobody has taken or changed the subscription of a lease since. */

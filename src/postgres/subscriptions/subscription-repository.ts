@@ -10,7 +10,7 @@ import type {
   SubscriptionChange,
   SubscriptionRepository,
 } from "../../domain/subscriptions/subscription-repository.ts";
-import { atBorder, type BorderLimits } from "../pool/errors.ts";
+import { atBorder } from "../pool/errors.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { enterDeed, toJson } from "../rows/journal-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
@@ -37,10 +37,7 @@ const letterRow = z.object({
 const countRow = z.object({ count: z.int() });
 
 /** Subscriptions in PostgreSQL, from the primary: whoever has changed one sees that at once. */
-export function createSubscriptionRepository(
-  pool: DatabasePool,
-  limits: Partial<BorderLimits> = {},
-): SubscriptionRepository {
+export function createSubscriptionRepository(pool: DatabasePool): SubscriptionRepository {
   const repository: SubscriptionRepository = {
     create: (subscription, identity) => createSubscription(pool, subscription, identity),
     get: async (namespace, subscriptionId) => (await read(pool, namespace, subscriptionId)).subscription,
@@ -71,7 +68,7 @@ export function createSubscriptionRepository(
       return (await changeOnce(pool, where, { identity, set, marked, after })).subscription;
     },
   };
-  return atBorder<SubscriptionRepository>(repository, limits);
+  return atBorder<SubscriptionRepository>(repository);
 }
 
 async function createSubscription(
