@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { AssertionError } from "chai";
 import { findImportCycles } from "./import-cycles.ts";
 import { findLoadBreaches, LOAD_RULES } from "./load-rules.ts";
-import { PAGES } from "./pages.ts";
+import { findMechanismBreaches } from "./mechanism-rules.ts";
+import { PAGES, pageOf } from "./pages.ts";
 import { findRoomBreaches, roomOf } from "./room-rules.ts";
 import { ROOMS } from "./rooms.ts";
 import { findShapeBreaches } from "./shape-rules.ts";
@@ -69,6 +70,10 @@ describe("the structure of the code", () => {
     const migrations = listMigrations().map((name) => `migrations/${name}`);
     const sql = migrations.map((path) => ({ path, text: readFileSync(new URL(path, root), "utf8") }));
     expectNone([...files, ...PAGES.values(), ...prose, ...sql].flatMap(({ path, text }) => findLooseEnds(path, text)));
+  });
+
+  it("has every mechanism on its page, with its lines and the test that fails without it", () => {
+    expectNone(findMechanismBreaches(pageOf("mechanisms"), files));
   });
 
   it("gives migrations Flyway's names, each version once", () => {
