@@ -19,8 +19,7 @@ const PACE = { everyMs: 5, looksMax: 1, retryAfterMs: 5 };
 const NOT_STARTED = { step: () => Promise.reject(new Error("none was started")), abandon: async () => {} };
 const COUNTS = { matched: 0, purged: 0, retained: 0 };
 
-describe("operations", function () {
-  this.timeout(60_000);
+describe("operations", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   let operations: OperationRepository;
   beforeEach(async () => {

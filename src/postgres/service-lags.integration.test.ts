@@ -9,8 +9,7 @@ import { createLagReader } from "./service-lags.ts";
 
 const HOUR_MS = 3_600_000;
 
-describe("createLagReader", function () {
-  this.timeout(60_000);
+describe("createLagReader", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   beforeEach(async () => {
     subject = await createPostgresSubject();

@@ -49,9 +49,10 @@ describe("watchUpload", () => {
   let watches: UploadWatches;
   let open: AsyncGenerator<WatchReport>[];
 
-  const startWatches = (limits: Partial<WatchLimits> = {}, { triesMax = 3, now = () => performance.now() } = {}) => {
+  const startWatches = (limits: Partial<WatchLimits> = {}, options: { triesMax?: number; now?: () => number } = {}) => {
+    const { triesMax = 3, now } = options;
     const backoff = { triesMax, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
-    watches = new UploadWatches({ catalogue: uploads, backoff, limits: { ...LIMITS, ...limits }, now });
+    watches = new UploadWatches({ catalogue: uploads, backoff, limits: { ...LIMITS, ...limits }, ...(now && { now }) });
   };
   const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal; caller?: Caller } = {}) => {
     const { signal, caller = SAMPLE_CALLER, ...named } = request;

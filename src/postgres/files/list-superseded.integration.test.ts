@@ -10,8 +10,7 @@ import { listSuperseded } from "./list-superseded.ts";
 
 const FILES = 2 * WALK_FILES_MAX + 100;
 
-describe("listSuperseded", function () {
-  this.timeout(60_000);
+describe("listSuperseded", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   before(async () => {
     subject = await createPostgresSubject();

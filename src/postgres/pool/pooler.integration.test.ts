@@ -13,8 +13,7 @@ import { findServerLacks } from "./server-lacks.ts";
 
 const backendRow = z.object({ backend: z.int() });
 
-describe("createDatabasePool, behind PgBouncer that gives each transaction another session", function () {
-  this.timeout(60_000);
+describe("createDatabasePool, behind PgBouncer that gives each transaction another session", () => {
   let database: TestDatabase;
   let bouncer: PgBouncer | undefined;
   let pool: DatabasePool | undefined;

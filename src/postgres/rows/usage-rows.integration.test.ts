@@ -257,8 +257,7 @@ describe("the usage of a namespace", () => {
     expect(committed.kind).to.equal("committed");
   });
 
-  it("equals the rows after a mix of commands by four connections of two replicas, without a deadlock", async function () {
-    this.timeout(60_000);
+  it("equals the rows after a mix of commands by four connections of two replicas, without a deadlock", async () => {
     const replica = await createDatabasePools({ url: subject.url });
     const replicas = [
       subject,

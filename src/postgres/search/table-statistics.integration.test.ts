@@ -7,8 +7,7 @@ import { partBetween, readStatistics, StatisticsCache } from "./table-statistics
 
 const FILES = 3000;
 
-describe("readStatistics", function () {
-  this.timeout(60_000);
+describe("readStatistics", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   before(async () => {
     subject = await createPostgresSubject();

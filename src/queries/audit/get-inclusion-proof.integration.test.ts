@@ -10,8 +10,7 @@ import { getInclusionProof, type InclusionProof } from "./get-inclusion-proof.ts
 
 const SIZE = 66_000;
 
-describe("getInclusionProof", function () {
-  this.timeout(60_000);
+describe("getInclusionProof", () => {
   let rig: LogRig;
   const namespaces = sampleNamespaces({ name: "default" });
   const ALL = { scope: [""] };

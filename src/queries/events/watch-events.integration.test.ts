@@ -40,8 +40,7 @@ function observe(log: EventLog) {
   return { log: observed, seen };
 }
 
-describe("watchEvents on PostgreSQL", function () {
-  this.timeout(60_000);
+describe("watchEvents on PostgreSQL", () => {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   let relay: JournalRelay;
   let observed: ReturnType<typeof observe>;

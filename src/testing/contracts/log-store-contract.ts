@@ -11,8 +11,7 @@ export interface LogStoreSubject {
 
 /** The tests that every LogStore has to pass; where `make` resolves to a sentence, they are skipped with it. */
 export function logStoreContract(name: string, make: () => Promise<LogStoreSubject | string>): void {
-  describe(name, function () {
-    this.timeout(60_000);
+  describe(name, () => {
     let subject: LogStoreSubject;
     before(async function () {
       const made = await make();
