@@ -1,27 +1,16 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
-import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
-import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
-import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../testing/fakes/stored-files.ts";
+import { nextIdentity } from "../testing/rigs/database/repository-subject.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 
 describe("purgeDueFiles", () => {
   const open = () => {
     const clock = { now: 1_700_000_000_000 };
-    const now = () => clock.now;
-    const files = new FakeFileRepository({ now });
-    const uploads = createFakeUploads(files, { now });
-    const objects = new FakeObjectStore({ now });
+    const stored = createStoredFiles({ now: () => clock.now });
+    const { files, objects } = stored;
     /** A file that is due `afterMs` from now, its bytes in storage. */
-    const storeDeleted = async (afterMs: number) => {
-      const upload = await createOpen({ uploads });
-      const { path, uploadId } = upload;
-      const object = sampleObject(upload, { versionId: "" });
-      await uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
-      objects.overwrite("bucket", object.key, Buffer.from("bytes"));
-      return await files.delete("default", path, { identity: nextIdentity(), retentionMs: afterMs });
-    };
+    const storeDeleted = (afterMs: number) => stored.storeDeleted(undefined, afterMs);
     const run = (options: { cursor?: string; signal?: AbortSignal; batchMax?: number; batchesMax?: number } = {}) => {
       const { cursor = "", signal = new AbortController().signal, batchMax = 3, batchesMax = 100 } = options;
       const limits = { batchMax, batchesMax, deletionsInFlightMax: 2 };

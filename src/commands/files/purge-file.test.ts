@@ -1,24 +1,14 @@
 import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
-import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
-import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
-import {
-  createOpen,
-  nextIdentity,
-  nextPath,
-  nextUuid,
-  RETENTION_MS,
-} from "../../testing/rigs/database/repository-subject.ts";
-import { send } from "../../testing/rigs/storage/object-store-subject.ts";
-import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
+import type { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
+import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
+import { nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type PurgeFileRequest, purgeFile } from "./purge-file.ts";
 
 describe("purgeFile", () => {
   const open = (versionedBuckets: string[] = []) => {
-    const files = new FakeFileRepository();
-    const uploads = createFakeUploads(files);
-    const objects = new FakeObjectStore({ versionedBuckets });
+    const { files, objects, store, storeDeleted } = createStoredFiles({ versionedBuckets });
     const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }) };
     const purge = (request: Partial<PurgeFileRequest>) =>
       purgeFile(
@@ -26,22 +16,6 @@ describe("purgeFile", () => {
         { requestId: nextUuid(), namespace: "default", path: "a", etag: "", ...request },
         { caller: SAMPLE_CALLER },
       );
-    /** A file whose bytes are stored. */
-    const store = async (path = nextPath()) => {
-      const { uploadId, bucket, s3Key } = await createOpen({ uploads }, { path });
-      const put = { bucket, contentType: "", beginAttempt: async () => `${s3Key}.1` };
-      await send(objects.beginPut(put, SAMPLE_BYTES.length), SAMPLE_BYTES);
-      const head = await objects.head(bucket, `${s3Key}.1`);
-      if (head === undefined) throw new Error("the bytes are not stored");
-      const object = { ...head, key: `${s3Key}.1`, crc32: head.crc32 as number, sha256: undefined };
-      const options = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-      const { file } = (await uploads.commits.commit(uploadId, options)).upload;
-      return file as NonNullable<typeof file>;
-    };
-    const storeDeleted = async () => {
-      const { path } = await store();
-      return await files.delete("default", path, { identity: nextIdentity(), retentionMs: RETENTION_MS });
-    };
     return { files, objects, purge, store, storeDeleted };
   };
   const versionsOf = async (objects: FakeObjectStore) =>

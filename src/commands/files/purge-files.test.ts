@@ -1,24 +1,14 @@
 import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
 import { WorkLimiter } from "../../domain/limits/work-limiter.ts";
-import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
-import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
-import {
-  createOpen,
-  nextIdentity,
-  nextUuid,
-  RETENTION_MS,
-  sampleObject,
-} from "../../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
+import { nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type PurgeFilesRequest, purgeFiles } from "./purge-files.ts";
 
 describe("purgeFiles", () => {
   const open = () => {
-    const files = new FakeFileRepository();
-    const uploads = createFakeUploads(files);
-    const objects = new FakeObjectStore();
+    const { files, objects, store, storeDeleted } = createStoredFiles();
     const filteredReads = new WorkLimiter("filtered reads", { runningMax: 1, waitingMax: 0 });
     const deps = { files, lists: files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }), filteredReads };
     const purge = (request: Partial<PurgeFilesRequest> = {}) =>
@@ -37,16 +27,6 @@ describe("purgeFiles", () => {
         },
         { caller: SAMPLE_CALLER },
       );
-    const store = async (path: string) => {
-      const upload = await createOpen({ uploads }, { path });
-      const object = sampleObject(upload, { versionId: "" });
-      objects.overwrite("bucket", object.key, Buffer.from("bytes"));
-      await uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
-    };
-    const storeDeleted = async (path: string) => {
-      await store(path);
-      await files.delete("default", path, { identity: nextIdentity(), retentionMs: RETENTION_MS });
-    };
     const hold = (path: string, legalHold: boolean) =>
       files.update("default", path, {
         identity: nextIdentity(),

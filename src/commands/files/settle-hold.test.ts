@@ -1,17 +1,10 @@
 import { expect } from "chai";
-import { type File, isHeldInStorage } from "../../domain/files/file.ts";
+import { isHeldInStorage } from "../../domain/files/file.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { settleHolds } from "../../jobs/settle-holds.ts";
-import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
-import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/database/repository-subject.ts";
-import {
-  catchError,
-  SAMPLE_BYTES,
-  SAMPLE_CALLER,
-  sampleFile,
-  sampleNamespaces,
-} from "../../testing/samples/sample-records.ts";
+import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
+import { nextIdentity, nextUuid, RETENTION_MS } from "../../testing/rigs/database/repository-subject.ts";
+import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { purgeFile } from "./purge-file.ts";
 import { settleHold } from "./settle-hold.ts";
 import { updateFile } from "./update-file.ts";
@@ -20,16 +13,8 @@ const NOTHING = { contentType: "", metadata: {}, labels: {}, dataSubject: "", re
 
 describe("a legal hold in storage", () => {
   const open = (lockedBuckets: string[] = ["bucket"]) => {
-    const files = new FakeFileRepository();
-    const objects = new FakeObjectStore({ lockedBuckets });
+    const { files, objects, store } = createStoredFiles({ lockedBuckets });
     const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }) };
-    const store = async (): Promise<File> => {
-      const [path, s3Key] = [nextPath(), nextUuid()];
-      objects.overwrite("bucket", s3Key, Buffer.from(SAMPLE_BYTES));
-      const s3VersionId = (await objects.head("bucket", s3Key))?.versionId ?? "";
-      const place = { bucket: "bucket", s3Key, s3VersionId, path, fileId: nextUuid() };
-      return files.add(sampleFile(place), { retentionMs: RETENTION_MS });
-    };
     const hold = (path: string, legalHold: boolean, requestId = nextUuid()) =>
       updateFile(
         deps,

@@ -3,24 +3,14 @@ import { WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Operation } from "../../domain/jobs/operation.ts";
 import { withinScope } from "../../queries/within-scope.ts";
-import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
-import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
-import {
-  createOpen,
-  nextIdentity,
-  nextUuid,
-  RETENTION_MS,
-  sampleObject,
-} from "../../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
+import { nextUuid } from "../../testing/rigs/database/repository-subject.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { createPurgeWorker } from "./purge-worker.ts";
 
 describe("createPurgeWorker", () => {
   const open = ({ filter = 'path = "old/*"', includeLive = false } = {}) => {
-    const files = new FakeFileRepository();
-    const uploads = createFakeUploads(files);
-    const objects = new FakeObjectStore();
+    const { files, objects, store, storeDeleted } = createStoredFiles();
     const right = { scope: WHOLE_NAMESPACE as readonly string[] };
     const worker = createPurgeWorker({
       files,
@@ -33,14 +23,6 @@ describe("createPurgeWorker", () => {
         return { scopeNow: () => right.scope };
       },
     });
-    const store = async (path: string, { isDeleted = true } = {}) => {
-      const upload = await createOpen({ uploads }, { path });
-      const object = sampleObject(upload, { versionId: "" });
-      objects.overwrite("bucket", object.key, Buffer.from("bytes"));
-      await uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
-      const identity = nextIdentity();
-      if (isDeleted) await files.delete("default", path, { identity, retentionMs: RETENTION_MS });
-    };
     const operation: Operation<"purge"> = {
       ...{ operationId: nextUuid(), namespace: "default", requestId: nextUuid(), caller: SAMPLE_CALLER, kind: "purge" },
       ...{ createTime: new Date(0), beginTime: new Date(0), cancelTime: undefined, endTime: undefined },
@@ -59,29 +41,29 @@ describe("createPurgeWorker", () => {
       while (operation.response === undefined) save(await step());
       return operation.response;
     };
-    return { operation, objects, right, store, step, save, finish };
+    return { operation, objects, right, store, storeDeleted, step, save, finish };
   };
 
   it("purges all that is deleted and matches, over pages, and nothing else", async () => {
-    const { objects, store, finish } = open();
-    for (let index = 0; index < 230; index++) await store(`old/${index}`);
-    await store("old/live", { isDeleted: false });
-    await store("new/a");
+    const { objects, store, storeDeleted, finish } = open();
+    for (let index = 0; index < 230; index++) await storeDeleted(`old/${index}`);
+    await store("old/live");
+    await storeDeleted("new/a");
     expect(await finish()).to.deep.equal({ matched: 230, purged: 230, retained: 0 });
     expect(objects.keys).to.have.lengthOf(2);
   });
 
   it("purges live files as well where that is asked for", async () => {
-    const { objects, store, finish } = open({ includeLive: true });
-    await store("old/a");
-    await store("old/live", { isDeleted: false });
+    const { objects, store, storeDeleted, finish } = open({ includeLive: true });
+    await storeDeleted("old/a");
+    await store("old/live");
     expect(await finish()).to.deep.equal({ matched: 2, purged: 2, retained: 0 });
     expect(objects.keys).to.deep.equal([]);
   });
 
   it("counts a file once whose step was cut and made again", async () => {
-    const { store, step, save, finish } = open();
-    for (const path of ["old/a", "old/b"]) await store(path);
+    const { storeDeleted, step, save, finish } = open();
+    for (const path of ["old/a", "old/b"]) await storeDeleted(path);
     save(await step());
     // This step is lost: what it did is not.
     await step();
@@ -89,10 +71,10 @@ describe("createPurgeWorker", () => {
   });
 
   it("stays within what its starter may purge at the moment, and ends with their right", async () => {
-    const { right, objects, store, step, save } = open({ filter: 'path = "*"' });
-    await store("own/a");
-    await store("own/b");
-    await store("others/a");
+    const { right, objects, storeDeleted, step, save } = open({ filter: 'path = "*"' });
+    await storeDeleted("own/a");
+    await storeDeleted("own/b");
+    await storeDeleted("others/a");
     right.scope = ["own/"];
     save(await step());
     right.scope = [];
