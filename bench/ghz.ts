@@ -3,14 +3,14 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stopAllProcesses } from "./child-process.ts";
-import { clearOnSignal } from "./clear-on-signal.ts";
 import { count, optional, report, runCommand, text, type Values } from "./command-line.ts";
-import { describeMachine } from "./describe-machine.ts";
+import { stopAllProcesses } from "./machine/child-process.ts";
+import { clearOnSignal } from "./machine/clear-on-signal.ts";
+import { describeMachine } from "./machine/describe-machine.ts";
 import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample, drawFilter } from "./metadata/sample.ts";
-import { startSluice } from "./sluice-service.ts";
-import { setStage } from "./stage.ts";
+import { startSluice } from "./stage/sluice-service.ts";
+import { setStage } from "./stage/stage.ts";
 
 const options = {
   rows: count("files in the table", 100_000, [1000, 1e8]),
