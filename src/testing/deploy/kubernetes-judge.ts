@@ -12,6 +12,10 @@ const OPERATOR = join(CI_CACHE, "prometheus-operator-v0.85.0");
 const OPERATOR_KINDS = ["ServiceMonitor", "PrometheusRule"];
 const TIMEOUT_MS = 60_000;
 
+/** The oldest version that Chart.yaml allows, and the newest that the schemas know. */
+export const OLDEST_KUBERNETES = "1.30.0";
+export const NEWEST_KUBERNETES = "1.37.0";
+
 /** kubeconform with the schemas of Kubernetes, where unknown fields are errors. */
 export interface KubernetesJudge {
   /** Kinds that it cannot judge here, for whoever reads that they were skipped. */

@@ -1,91 +1,30 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { createSluiceClient } from "../../client/client.ts";
 import { tokenKeys } from "../../config/token-keys.ts";
-import { type Stack, startStack } from "../../devstack/stack.ts";
-import { createStackSecrets } from "../../devstack/stack-secrets.ts";
 import { findFreePort } from "../../devstack/tcp-port.ts";
-import { PLAIN_ENVIRONMENT } from "../rigs/service/plain-environment.ts";
+import { programOf, useExamplePages } from "../rigs/service/example-pages.ts";
 import { findProgram } from "../rigs/tools/find-program.ts";
 import { seededBytes } from "../rigs/uploads/upload-rig.ts";
 import { testedBlock } from "./pages.ts";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-/** Where programs are looked for: first those that npm has brought. */
-const PROGRAMS = [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter);
-
-describe("the examples of the pages", function () {
-  this.timeout(240_000);
-  let directory: string;
-  let stack: Stack;
-
-  before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "sluice-pages-"));
-    const settings = { SLUICE_WORKERS: "1", SLUICE_LOG_LEVEL: "warn" };
-    stack = await startStack({
-      directory,
-      ...createStackSecrets(),
-      durable: false,
-      settings,
-      environment: PLAIN_ENVIRONMENT,
-    });
-  });
-  after(async () => {
-    await stack?.stop();
-    await rm(directory, { recursive: true, force: true });
-  });
-
-  /** Starts a program as a user who has just cloned the repository, with the two variables exported. */
-  function start(
-    program: string,
-    args: readonly string[],
-    environment: Readonly<Record<string, string>> = {},
-  ): ChildProcessByStdio<null, Readable, Readable> {
-    return spawn(program, args, {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        ...PLAIN_ENVIRONMENT,
-        PATH: PROGRAMS,
-        XDG_STATE_HOME: join(directory, "state"),
-        SLUICE_URL: stack.url,
-        SLUICE_TOKEN: stack.token,
-        ...environment,
-      },
-    });
-  }
-
-  /** Runs a program to its good end; resolves to what it printed. */
-  async function run(...program: Parameters<typeof start>): Promise<string> {
-    const child = start(...program);
-    const [[code], stdout, stderr] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
-    expect(code, stderr).to.equal(0);
-    return stdout;
-  }
-
-  /** Command line of a program that uploads. Evaluated and not run as a file, so that its imports are looked for from the top. */
-  function programOf(code: string, file: string, path: string): Parameters<typeof start> {
-    return [process.execPath, ["--input-type=module-typescript", "--eval", code, "--", "upload.ts", file, path]];
-  }
+describe("the examples of the pages", () => {
+  const pages = useExamplePages();
+  const { start, run, runShell } = pages;
 
   it("let sluice upload, list, download, delete and restore", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("README", "Quick start", "sh")]);
+    const stdout = await runShell(testedBlock("README", "Quick start", "sh"));
     expect(stdout).to.contain("uploaded docs/README.md").and.to.contain("restored docs/README.md");
     expect(stdout).to.contain("uploaded lists/src.txt");
   });
 
   it("let curl write, read, change, delete and restore a file over REST", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("rest", "A first tour", "sh")]);
+    const stdout = await runShell(testedBlock("rest", "A first tour", "sh"));
     // The range has no line break at its end: the answer after it begins in the middle of a line.
     const teams = [...stdout.matchAll(/\{"files?":.*$/gm)].flatMap(([line]) => {
       const { file, files } = JSON.parse(line);
@@ -97,12 +36,7 @@ describe("the examples of the pages", function () {
 
   it("let curl see its own changes", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", [
-      "-euo",
-      "pipefail",
-      "-c",
-      testedBlock("seeing-your-changes", "Seeing your own changes", "sh"),
-    ]);
+    const stdout = await runShell(testedBlock("seeing-your-changes", "Seeing your own changes", "sh"));
     const lists = stdout.trim().split("\n");
     const paths = lists.map((line) => JSON.parse(line).files.map((file: { path: string }) => file.path));
     expect(paths).to.deep.equal([["seen/LICENSE"], []]);
@@ -110,7 +44,7 @@ describe("the examples of the pages", function () {
 
   it("let curl list and follow events", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("events", "Server-Sent Events", "sh")]);
+    const stdout = await runShell(testedBlock("events", "Server-Sent Events", "sh"));
     expect(stdout).to.match(
       /^id: [0-9a-f-]{36}\.\d+\nevent: sluice\.file\.committed\.v1\ndata: \{"id":.*"subject":"events\/LICENSE"/m,
     );
@@ -118,8 +52,15 @@ describe("the examples of the pages", function () {
 
   it("let a program follow events over its kills: none is lost, and the one that it is at may come again", async () => {
     const code = testedBlock("events", "A consumer in TypeScript", "ts");
-    const args = ["--input-type=module-typescript", "--eval", code, "--", "follow.ts", join(directory, "cursor.txt")];
-    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    const args = [
+      "--input-type=module-typescript",
+      "--eval",
+      code,
+      "--",
+      "follow.ts",
+      join(pages.directory, "cursor.txt"),
+    ];
+    const client = createSluiceClient({ url: pages.stack.url, token: pages.stack.token });
     const seen: string[] = [];
     for (const path of ["followed/1", "followed/2", "followed/3"]) {
       const child = start(process.execPath, args);
@@ -140,13 +81,13 @@ describe("the examples of the pages", function () {
   it("let a webhook receive events, and verify who sent them", async () => {
     const PORT = String(await findFreePort());
     const making = testedBlock("events", "A webhook receiver in TypeScript", "sh");
-    const made = await run("bash", ["-euo", "pipefail", "-c", making], { PORT });
+    const made = await runShell(making, { PORT });
     const [, secret = ""] = /^WEBHOOK_SECRET=(whsec_\S+)$/m.exec(made) ?? [];
     const receiver = testedBlock("events", "A webhook receiver in TypeScript", "ts");
     const args = ["--input-type=module-typescript", "--eval", receiver];
     const child = start(process.execPath, args, { PORT, WEBHOOK_SECRET: secret });
     const closed = once(child, "close");
-    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    const client = createSluiceClient({ url: pages.stack.url, token: pages.stack.token });
     for (const path of ["told/1", "told/2"]) await client.upload(new Uint8Array([1]), path);
     const seen: string[] = [];
     for await (const line of createInterface({ input: child.stdout })) {
@@ -158,50 +99,10 @@ describe("the examples of the pages", function () {
     expect(seen).to.deep.equal(["sluice.file.committed.v1 told/1", "sluice.file.committed.v1 told/2"]);
   });
 
-  it("let sluice label, search, and list folders and generations", async () => {
-    const stdout = await run("bash", [
-      "-euo",
-      "pipefail",
-      "-c",
-      testedBlock("finding-files", "Listing and searching", "sh"),
-    ]);
-    expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");
-    expect(stdout.match(/ 1 {2}guides\/en\/readme\.md\n/g), "found twice, and as a generation").to.have.length(3);
-    expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
-  });
-
-  it("let sluice copy, move, restore, hold and purge", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("life-of-a-file", "Generations", "sh")]);
-    expect(stdout).to.contain("restored life/final.md, generation 3,");
-    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold of the record alone\n");
-    expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
-    expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
-  });
-
-  it("let sluice check the configuration, migrate, and serve until SIGTERM", async () => {
-    const block = testedBlock("README", "Running it", "sh");
-    const environment = { ...stack.serviceEnvironment, SLUICE_LISTEN: "127.0.0.1:0", SLUICE_LOG_LEVEL: "info" };
-    const child = start("bash", ["-euo", "pipefail", "-c", block], { ...environment, PATH: PROGRAMS });
-    const [closed, stderr] = [once(child, "close"), text(child.stderr)];
-    const lines: string[] = [];
-    for await (const line of createInterface({ input: child.stdout })) {
-      lines.push(line);
-      // `instance` is "host/process id".
-      if (line.includes('"msg":"listening"'))
-        process.kill(Number(JSON.parse(line).instance.split("/").at(-1)), "SIGTERM");
-    }
-    const [code] = await closed;
-    expect(code, [await stderr, ...lines].join("\n")).to.equal(0);
-    expect(lines.join("\n"))
-      .to.match(/^OK +configuration: complete and consistent$/m)
-      .and.to.contain("the schema is up to date\n")
-      .and.to.match(/"msg":"stopped"\}$/);
-  });
-
   it("make keys that the service takes", async function () {
     if ((await findProgram("openssl")) === undefined) this.skip();
     const block = testedBlock("security", "A page that uploads", "sh keys");
-    const keys = await run("bash", ["-euo", "pipefail", "-c", `${block}printf %s "$SLUICE_TOKEN_KEYS"`]);
+    const keys = await runShell(`${block}printf %s "$SLUICE_TOKEN_KEYS"`);
     expect(
       tokenKeys()
         .parse(keys)
@@ -211,7 +112,7 @@ describe("the examples of the pages", function () {
 
   it("let a page upload by an upload token", async () => {
     const html = testedBlock("security", "A page that uploads", "html");
-    const page = join(directory, "page.html");
+    const page = join(pages.directory, "page.html");
     await writeFile(page, html);
     const site = testedBlock("security", "A page that uploads", "ts");
     const args = ["--input-type=module-typescript", "--eval", site, "--", "site.ts", page];
@@ -238,7 +139,7 @@ describe("the examples of the pages", function () {
       child.kill("SIGTERM");
       await closed;
     }
-    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    const client = createSluiceClient({ url: pages.stack.url, token: pages.stack.token });
     const found: unknown[] = [];
     for await (const { path, contentType, sizeBytes } of client.allFiles({ prefix: "inbox/" }))
       found.push([path.replace(/^inbox\/[^/]+\//, ""), contentType, sizeBytes]);
@@ -254,7 +155,7 @@ describe("the examples of the pages", function () {
     let file: string;
 
     before(async () => {
-      file = join(directory, "upload.bin");
+      file = join(pages.directory, "upload.bin");
       await writeFile(file, bytes);
     });
 
@@ -279,27 +180,11 @@ describe("the examples of the pages", function () {
         const stdout = await run(...programOf(code, file, path));
         expect(stdout).to.match(says);
         expect(stdout).to.contain(`generation 1, ${bytes.length} bytes`);
-        const client = createSluiceClient({ url: stack.url, token: stack.token });
+        const client = createSluiceClient({ url: pages.stack.url, token: pages.stack.token });
         const found = await client.getFile(path).finally(() => client.close());
         expect([found.sizeBytes, found.crc32]).to.deep.equal([BigInt(bytes.length), crc32(bytes)]);
       });
     }
-
-    it("let the client send what is missing after a kill", async () => {
-      const large = join(directory, "large.bin");
-      await writeFile(large, bytes);
-      await truncate(large, 200 * 2 ** 20);
-      const program = programOf(resume, large, "examples/killed.bin");
-      const child = start(...program);
-      const exited = once(child, "exit");
-      for await (const line of createInterface({ input: child.stdout })) {
-        if (/^sending: [1-9]/.test(line)) child.kill("SIGKILL");
-      }
-      expect(await exited, "it was killed before its end").to.deep.equal([null, "SIGKILL"]);
-      const stdout = await run(...program);
-      expect(stdout, "what it says before it sends").to.match(/^verifying: [1-9]\d* bytes are durable$/m);
-      expect(stdout).to.contain(`generation 1, ${200 * 2 ** 20} bytes`);
-    });
   });
 });
 

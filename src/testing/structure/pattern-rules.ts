@@ -14,6 +14,7 @@ export interface Pattern {
 const BUILDERS: Readonly<Record<string, string>> = {
   "src/aws/live/comparison/made-up-ids.ts":
     "the template's own texts, matched with what the operator's AWS account answers",
+  "src/domain/jobs/operation-error.ts": "a text of the request itself, escaped, with one letter looked at on each side",
   "src/devstack/s3-server/faults.ts": "the fault rules of a developer's own S3 server",
 };
 

@@ -71,19 +71,6 @@ export async function startVersitygwContainer(): Promise<S3Container> {
   return await withBucket({ ...credentials, url, region, bucket: "sluice-contract" }, container);
 }
 
-/** LocalStack, whose image starts with a token only. */
-export async function startLocalStackContainer(token: string): Promise<S3Container> {
-  const container = await new GenericContainer("localstack/localstack:latest")
-    .withEnvironment({ LOCALSTACK_AUTH_TOKEN: token, SERVICES: "s3", EAGER_SERVICE_LOADING: "1" })
-    .withExposedPorts(4566)
-    .withWaitStrategy(Wait.forHttp("/_localstack/health", 4566).forStatusCode(200))
-    .withStartupTimeout(START_TIMEOUT_MS)
-    .start();
-  const url = `http://${container.getHost()}:${container.getMappedPort(4566)}`;
-  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-  return await withBucket({ ...credentials, url, region: "us-east-1", bucket: "sluice-contract" }, container);
-}
-
 async function withBucket(endpoint: S3Endpoint, container: { stop(): Promise<unknown> }): Promise<S3Container> {
   const stop = async () => void (await container.stop());
   try {

@@ -2,7 +2,7 @@ import { fileRepositoryContract } from "../../contracts/files/file-repository-co
 import { objectStoreContract } from "../../contracts/objects/object-store-contract.ts";
 import { uploadRepositoriesContract } from "../../contracts/uploads/upload-repositories-contract.ts";
 import { createPostgresSubject } from "../database/postgres-subject.ts";
-import { withoutLocks, withoutSecrets, withoutVersions } from "../storage/object-store-subject.ts";
+import { withoutLocks, withoutVersions } from "../storage/object-store-subject.ts";
 import { createS3Subject } from "../storage/s3-subject.ts";
 import { VERSITYGW_UNABLE } from "../storage/versitygw.ts";
 import { UploadRig } from "../uploads/upload-rig.ts";
@@ -10,13 +10,11 @@ import { describeUploads, S3_PART_MIN_BYTES } from "../uploads/upload-suite.ts";
 import {
   findDockerProblem,
   type PostgresContainer,
-  startLocalStackContainer,
   startPostgresContainer,
   startVersitygwContainer,
 } from "./containers.ts";
 
-describe("in containers", function () {
-  this.timeout(240_000);
+describe("in containers", () => {
   let problem: string | undefined;
   before(async () => {
     problem = await findDockerProblem();
@@ -33,19 +31,6 @@ describe("in containers", function () {
         ...withoutLocks("the container has no directory for versions"),
       },
     };
-  });
-
-  objectStoreContract("createObjectStore on localstack/localstack", async () => {
-    if (problem !== undefined) return problem;
-    const token = process.env.LOCALSTACK_AUTH_TOKEN ?? "";
-    if (token === "") return "LOCALSTACK_AUTH_TOKEN is not set, and LocalStack's image does not start without";
-    const { endpoint, stop } = await startLocalStackContainer(token);
-    const unable = {
-      ...withoutSecrets("LocalStack takes any secret"),
-      ...withoutVersions("no bucket of LocalStack is set up to keep versions"),
-      ...withoutLocks("no bucket of LocalStack is set up to have Object Lock"),
-    };
-    return { ...createS3Subject(endpoint, stop), unable };
   });
 
   describe("an upload", () => {
