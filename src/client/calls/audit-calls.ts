@@ -49,12 +49,12 @@ export function createAuditCalls(
       allPages(
         (pageToken) => {
           const request = { namespace, filter, pageSize: 1000, pageToken };
-          return call(AuditService, signal, (audit, options) => audit.listAuditEntries(request, options));
+          return call(AuditService.method.listAuditEntries, request, { signal });
         },
         ({ entries }) => entries,
       ),
     getInclusionProof: (entry, { signal, namespace = "default" } = {}) =>
-      call(AuditService, signal, (audit, options) => audit.getInclusionProof({ namespace, entry }, options)),
+      call(AuditService.method.getInclusionProof, { namespace, entry }, { signal }),
     async *exportAudit({ namespace = "default", filter = "", afterSequence = 0n, ...options } = {}) {
       const request = { namespace, filter, afterSequence };
       const stream: FollowedStream<ExportAuditResponse> = {

@@ -22,7 +22,7 @@ describe("a call of the client", () => {
   });
   const call = async () => {
     const asked = createCall(addresses, { renew: undefined });
-    return await asked(FileQueryService, undefined, (queries, options) => queries.getFile({ path: "a" }, options));
+    return await asked(FileQueryService.method.getFile, { path: "a" }, { signal: undefined });
   };
 
   it("gives up after four tries where nothing ever answered", async () => {

@@ -1,5 +1,5 @@
-import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
 import type { Addresses } from "../connection/addresses.ts";
 import { createRetries, type RetryLimits, type RetryOptions } from "../connection/retry-policy.ts";
 import { fromConnectError, SluiceError } from "../sluice-error.ts";
@@ -23,26 +23,32 @@ export interface CallAddress {
   transport: Transport;
 }
 
+/** How one call is made: its signal, how long an answer may take, and who hears of the headers of each answer. */
+interface UnaryOptions {
+  signal: AbortSignal | undefined;
+  timeoutMs?: number;
+  onHeader?: (header: Headers) => void;
+}
+
 /** Calls one method of a service, until it has an answer or a final error. */
-export type Call = <S extends DescService, T>(
-  service: S,
-  signal: AbortSignal | undefined,
-  once: (client: Client<S>, options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
-) => Promise<T>;
+export type Call = <I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  request: MessageInitShape<I>,
+  options: UnaryOptions,
+) => Promise<MessageShape<O>>;
 
 /** Calls by the addresses: each try goes to the next one. */
 export function createCall(addresses: Addresses<CallAddress>, { renew }: Pick<RetryOptions, "renew">): Call {
-  return async (service, signal = new AbortController().signal, once) => {
+  return async (method, request, { signal = new AbortController().signal, timeoutMs = CALL_TIMEOUT_MS, onHeader }) => {
     const route = addresses.route();
     const retries = createRetries(CALL_RETRY_LIMITS, { route, renew });
     for (;;) {
       try {
-        const answer = await once(createClient(service, route.current.transport), {
-          signal,
-          timeoutMs: CALL_TIMEOUT_MS,
-        });
+        const { transport } = route.current;
+        const { header, message } = await transport.unary(method, signal, timeoutMs, undefined, request);
+        onHeader?.(header);
         route.noteAnswer();
-        return answer;
+        return message;
       } catch (error) {
         const failure = toLost(fromConnectError(error, signal));
         // The same call cannot bring back bytes that storage has lost: the caller, who has the bytes, must learn which parts

@@ -46,9 +46,7 @@ export function createEventCalls(
 ): EventCalls {
   const call = createCall(addresses, { renew });
   const listEvents: EventCalls["listEvents"] = ({ signal, namespace = "default", types = [], ...rest } = {}) =>
-    call(EventService, signal, (events, options) =>
-      events.listEvents({ namespace, types: [...types], ...rest }, options),
-    );
+    call(EventService.method.listEvents, { namespace, types: [...types], ...rest }, { signal });
   return {
     listEvents,
     async *allEvents(options = {}) {

@@ -60,13 +60,12 @@ export function createJobCalls(call: Call): JobCalls {
   return {
     allJobs: ({ signal } = {}) =>
       allPages(
-        (pageToken) =>
-          call(JobService, signal, (jobs, options) => jobs.listJobs({ pageSize: 1000, pageToken }, options)),
+        (pageToken) => call(JobService.method.listJobs, { pageSize: 1000, pageToken }, { signal }),
         ({ jobs }) => jobs,
       ),
     async startPurge(filter, { signal, namespace = "default", requestId = crypto.randomUUID(), ...which } = {}) {
       const request = { requestId, namespace, filter, ...which };
-      const { operation } = await call(JobService, signal, (jobs, options) => jobs.startPurge(request, options));
+      const { operation } = await call(JobService.method.startPurge, request, { signal });
       return present(operation, "operation");
     },
     async startCopy(
@@ -75,31 +74,31 @@ export function createJobCalls(call: Call): JobCalls {
       { signal, namespace = "default", requestId = crypto.randomUUID(), ...rest } = {},
     ) {
       const request = { requestId, namespace, path, targetPath, ...rest };
-      const { operation } = await call(JobService, signal, (jobs, options) => jobs.startCopy(request, options));
+      const { operation } = await call(JobService.method.startCopy, request, { signal });
       return present(operation, "operation");
     },
     async startAuditExport({ signal, namespace = "default", requestId = crypto.randomUUID(), ...which } = {}) {
       const request = { requestId, namespace, ...which };
-      const { operation } = await call(JobService, signal, (jobs, options) => jobs.startAuditExport(request, options));
+      const { operation } = await call(JobService.method.startAuditExport, request, { signal });
       return present(operation, "operation");
     },
     allOperations: ({ signal, namespace = "default" } = {}) =>
       allPages(
         (pageToken) => {
           const request = { namespace, pageSize: 1000, pageToken };
-          return call(JobService, signal, (jobs, options) => jobs.listOperations(request, options));
+          return call(JobService.method.listOperations, request, { signal });
         },
         ({ operations }) => operations,
       ),
     async getOperation(operationId, { signal, namespace = "default" } = {}) {
       const request = { namespace, operationId };
-      const { operation } = await call(JobService, signal, (jobs, options) => jobs.getOperation(request, options));
+      const { operation } = await call(JobService.method.getOperation, request, { signal });
       return present(operation, "operation");
     },
     async waitOperation(operationId, { signal, namespace = "default", onProgress } = {}) {
       const request = { namespace, operationId };
       for (;;) {
-        const answer = await call(JobService, signal, (jobs, options) => jobs.waitOperation(request, options));
+        const answer = await call(JobService.method.waitOperation, request, { signal });
         const operation = present(answer.operation, "operation");
         if (operation.done) return operation;
         onProgress?.(operation);
@@ -107,7 +106,7 @@ export function createJobCalls(call: Call): JobCalls {
     },
     async cancelOperation(operationId, { signal, namespace = "default" } = {}) {
       const request = { namespace, operationId };
-      const { operation } = await call(JobService, signal, (jobs, options) => jobs.cancelOperation(request, options));
+      const { operation } = await call(JobService.method.cancelOperation, request, { signal });
       return present(operation, "operation");
     },
   };

@@ -36,22 +36,18 @@ export function createLinkCalls(call: Call): LinkCalls {
       const lifetime = seconds !== undefined && { expiration: { case: "lifetime" as const, value: { seconds } } };
       const end = expireTime && { expiration: { case: "expireTime" as const, value: timestampFromDate(expireTime) } };
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest, ...(end ?? (lifetime || {})) };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.createLink(request, options),
-      );
+      const answer = await call(FileCommandService.method.createLink, request, { signal });
       return { ...answer, link: present(answer.link, "link") };
     },
     async revokeLink(linkId, { signal, namespace = "default" } = {}) {
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.revokeLink({ namespace, linkId }, options),
-      );
+      const answer = await call(FileCommandService.method.revokeLink, { namespace, linkId }, { signal });
       return present(answer.link, "link");
     },
     allLinks: ({ signal, namespace = "default", ...rest } = {}) =>
       allPages(
         (pageToken) => {
           const request = { namespace, ...rest, pageSize: 1000, pageToken };
-          return call(FileQueryService, signal, (queries, options) => queries.listLinks(request, options));
+          return call(FileQueryService.method.listLinks, request, { signal });
         },
         ({ links }) => links,
       ),

@@ -92,52 +92,37 @@ export function createNamespaceCalls(call: Call): NamespaceCalls {
     async createNamespace({ name, bucket, region, keyPrefix, ...limits }, { signal } = {}) {
       const named = { name, bucket, region, ...(keyPrefix !== undefined && { keyPrefix }) };
       const namespace = { ...named, ...toLimitValues(limits) };
-      const answer = await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.createNamespace({ namespace }, options),
-      );
+      const answer = await call(NamespaceService.method.createNamespace, { namespace }, { signal });
       return present(answer.namespace, "namespace");
     },
     async getNamespace(namespace, { signal } = {}) {
-      const answer = await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.getNamespace({ namespace }, options),
-      );
+      const answer = await call(NamespaceService.method.getNamespace, { namespace }, { signal });
       return present(answer.namespace, "namespace");
     },
     allNamespaces: ({ signal } = {}) =>
       allPages(
-        (pageToken) =>
-          call(NamespaceService, signal, (namespaces, options) =>
-            namespaces.listNamespaces({ pageSize: 1000, pageToken }, options),
-          ),
+        (pageToken) => call(NamespaceService.method.listNamespaces, { pageSize: 1000, pageToken }, { signal }),
         ({ namespaces }) => namespaces,
       ),
     async updateNamespace(name, limits, { signal, etag = "" } = {}) {
       const given = Object.entries(FIELDS).filter(([key]) => limits[key as keyof NamespaceLimits] !== undefined);
       const updateMask = { paths: given.map(([, field]) => field) };
       const namespace = { name, etag, ...toLimitValues(limits) };
-      const answer = await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.updateNamespace({ namespace, updateMask }, options),
-      );
+      const answer = await call(NamespaceService.method.updateNamespace, { namespace, updateMask }, { signal });
       return present(answer.namespace, "namespace");
     },
     async deleteNamespace(namespace, { signal, etag = "" } = {}) {
-      await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.deleteNamespace({ namespace, etag }, options),
-      );
+      await call(NamespaceService.method.deleteNamespace, { namespace, etag }, { signal });
     },
     getUsage: (namespace, { signal, principal = "" } = {}) =>
-      call(NamespaceService, signal, (namespaces, options) => namespaces.getUsage({ namespace, principal }, options)),
+      call(NamespaceService.method.getUsage, { namespace, principal }, { signal }),
     async getGrants(namespace, { signal } = {}) {
-      const answer = await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.getGrants({ namespace }, options),
-      );
+      const answer = await call(NamespaceService.method.getGrants, { namespace }, { signal });
       return { grants: answer.grants.map(fromWire), etag: answer.etag };
     },
     async setGrants(namespace, grants, { signal, etag = "" } = {}) {
       const request = { namespace, grants: grants.map(toWire), etag };
-      const answer = await call(NamespaceService, signal, (namespaces, options) =>
-        namespaces.setGrants(request, options),
-      );
+      const answer = await call(NamespaceService.method.setGrants, request, { signal });
       return { grants: answer.grants.map(fromWire), etag: answer.etag };
     },
   };

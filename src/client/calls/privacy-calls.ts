@@ -23,18 +23,14 @@ export function createPrivacyCalls(call: Call): PrivacyCalls {
       let pageToken = "";
       do {
         const request = { namespace, dataSubject, pageSize: 100, pageToken };
-        const page = await call(PrivacyService, signal, (privacy, options) =>
-          privacy.exportDataSubject(request, options),
-        );
+        const page = await call(PrivacyService.method.exportDataSubject, request, { signal });
         yield page;
         pageToken = page.nextPageToken;
       } while (pageToken !== "");
     },
     async eraseDataSubject(dataSubject, { signal, namespace = "default", requestId = crypto.randomUUID() } = {}) {
       const request = { namespace, dataSubject, requestId };
-      const { erasure } = await call(PrivacyService, signal, (privacy, options) =>
-        privacy.eraseDataSubject(request, options),
-      );
+      const { erasure } = await call(PrivacyService.method.eraseDataSubject, request, { signal });
       return present(erasure, "erasure");
     },
   };

@@ -57,7 +57,7 @@ export function createSubscriptionCalls(call: Call): SubscriptionCalls {
     change: { state?: SubscriptionState; newSecret?: boolean },
   ) => {
     const request = { requestId: crypto.randomUUID(), namespace, subscriptionId, ...change };
-    const answer = await call(EventService, signal, (events, options) => events.updateSubscription(request, options));
+    const answer = await call(EventService.method.updateSubscription, request, { signal });
     return { ...answer, subscription: present(answer.subscription, "subscription") };
   };
   return {
@@ -67,18 +67,16 @@ export function createSubscriptionCalls(call: Call): SubscriptionCalls {
           ? { case: "webhookUrl" as const, value: receiver.webhookUrl }
           : { case: "eventBusArn" as const, value: receiver.eventBusArn };
       const request = { requestId: crypto.randomUUID(), namespace, receiver: to, types: [...types], ...rest };
-      const answer = await call(EventService, signal, (events, options) => events.createSubscription(request, options));
+      const answer = await call(EventService.method.createSubscription, request, { signal });
       return { ...answer, subscription: present(answer.subscription, "subscription") };
     },
     async getSubscription(subscriptionId, { signal, namespace = "default" } = {}) {
       const request = { namespace, subscriptionId };
-      const answer = await call(EventService, signal, (events, options) => events.getSubscription(request, options));
+      const answer = await call(EventService.method.getSubscription, request, { signal });
       return { ...answer, subscription: present(answer.subscription, "subscription") };
     },
     async listSubscriptions({ signal, namespace = "default" } = {}) {
-      const answer = await call(EventService, signal, (events, options) =>
-        events.listSubscriptions({ namespace }, options),
-      );
+      const answer = await call(EventService.method.listSubscriptions, { namespace }, { signal });
       return answer.subscriptions;
     },
     pauseSubscription: async (subscriptionId, options = {}) =>
@@ -87,9 +85,7 @@ export function createSubscriptionCalls(call: Call): SubscriptionCalls {
       (await update(subscriptionId, options, { state: SubscriptionState.ACTIVE })).subscription,
     replaceWebhookSecret: (subscriptionId, options = {}) => update(subscriptionId, options, { newSecret: true }),
     async deleteSubscription(subscriptionId, { signal, namespace = "default" } = {}) {
-      await call(EventService, signal, (events, options) =>
-        events.deleteSubscription({ namespace, subscriptionId }, options),
-      );
+      await call(EventService.method.deleteSubscription, { namespace, subscriptionId }, { signal });
     },
     async redeliverEvents(subscriptionId, wanted, { signal, namespace = "default" } = {}) {
       const events =
@@ -97,7 +93,7 @@ export function createSubscriptionCalls(call: Call): SubscriptionCalls {
           ? { case: "afterCursor" as const, value: wanted.afterCursor }
           : { case: "onlyNew" in wanted ? ("onlyNew" as const) : ("deadLetters" as const), value: true };
       const request = { requestId: crypto.randomUUID(), namespace, subscriptionId, events };
-      const answer = await call(EventService, signal, (service, options) => service.redeliverEvents(request, options));
+      const answer = await call(EventService.method.redeliverEvents, request, { signal });
       return present(answer.subscription, "subscription");
     },
   };

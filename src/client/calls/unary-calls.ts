@@ -136,12 +136,10 @@ export function createUnaryCalls(
   const call = createCall(addresses, options);
   const listFiles: UnaryCalls["listFiles"] = (options = {}) => {
     const { signal, namespace = "default", ...rest } = options;
-    return call(FileQueryService, signal, (queries, callOptions) =>
-      queries.listFiles({ namespace, ...rest }, callOptions),
-    );
+    return call(FileQueryService.method.listFiles, { namespace, ...rest }, { signal });
   };
   const searchFiles: UnaryCalls["searchFiles"] = ({ signal, namespace = "default", ...rest }) =>
-    call(FileQueryService, signal, (queries, callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
+    call(FileQueryService.method.searchFiles, { namespace, ...rest }, { signal });
 
   return {
     ...createAuditCalls(addresses, options),
@@ -167,7 +165,7 @@ export function createUnaryCalls(
       allPages(
         (pageToken) => {
           const request = { namespace, path, pageSize: 1000, pageToken };
-          return call(FileQueryService, signal, (queries, options) => queries.listGenerations(request, options));
+          return call(FileQueryService.method.listGenerations, request, { signal });
         },
         ({ files }) => files,
       ),
@@ -176,9 +174,7 @@ export function createUnaryCalls(
       const onHeader = (header: Headers) => {
         staleMs = header.get(STALE_HEADER);
       };
-      const answer = await call(FileQueryService, signal, (queries, options) =>
-        queries.getFile({ namespace, path, ...rest }, { ...options, onHeader }),
-      );
+      const answer = await call(FileQueryService.method.getFile, { namespace, path, ...rest }, { signal, onHeader });
       const file = present(answer.file, "file");
       if (staleMs !== null) onStale?.(Number(staleMs));
       return file;
@@ -186,57 +182,43 @@ export function createUnaryCalls(
     async createDownloadUrl(path, { signal, namespace = "default", lifetimeMs, ...rest } = {}) {
       const lifetime = lifetimeMs === undefined ? {} : { lifetime: { seconds: BigInt(Math.floor(lifetimeMs / 1000)) } };
       const request = { namespace, path, ...rest, ...lifetime };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.createDownloadUrl(request, options),
-      );
+      const answer = await call(FileCommandService.method.createDownloadUrl, request, { signal });
       return { ...answer, file: present(answer.file, "file") };
     },
     async updateFile(path, values, { signal, namespace = "default", updateMask }) {
       const file = { ...values, namespace, path };
       const request = { requestId: crypto.randomUUID(), file, updateMask: { paths: [...updateMask] } };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.updateFile(request, options),
-      );
+      const answer = await call(FileCommandService.method.updateFile, request, { signal });
       return present(answer.file, "file");
     },
     async deleteFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.deleteFile(request, options),
-      );
+      const answer = await call(FileCommandService.method.deleteFile, request, { signal });
       return present(answer.file, "file");
     },
     async undeleteFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.undeleteFile(request, options),
-      );
+      const answer = await call(FileCommandService.method.undeleteFile, request, { signal });
       return present(answer.file, "file");
     },
     async restoreGeneration(path, generation, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, generation, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.restoreGeneration(request, options),
-      );
+      const answer = await call(FileCommandService.method.restoreGeneration, request, { signal });
       return present(answer.file, "file");
     },
     async purgeFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.purgeFile(request, options),
-      );
+      const answer = await call(FileCommandService.method.purgeFile, request, { signal });
       return present(answer.file, "file");
     },
     async moveFile(path, targetPath, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, targetPath, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) => commands.moveFile(request, options));
+      const answer = await call(FileCommandService.method.moveFile, request, { signal });
       return present(answer.file, "file");
     },
     async copyFile(path, targetPath, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, targetPath, ...rest };
-      const answer = await call(FileCommandService, signal, (commands, options) =>
-        commands.copyFile(request, { ...options, timeoutMs: COPY_TIMEOUT_MS }),
-      );
+      const answer = await call(FileCommandService.method.copyFile, request, { signal, timeoutMs: COPY_TIMEOUT_MS });
       return present(answer.file, "file");
     },
     async createUpload(path, content = {}, { signal, namespace = "default" } = {}) {
@@ -246,22 +228,20 @@ export function createUnaryCalls(
         namespace,
         path,
       };
-      const answer = await call(UploadService, signal, (uploads, options) => uploads.createUpload(request, options));
+      const answer = await call(UploadService.method.createUpload, request, { signal });
       return present(answer.upload, "upload");
     },
     async getUpload(uploadId, { signal, namespace = "default" } = {}) {
-      const answer = await call(UploadService, signal, (uploads, options) =>
-        uploads.getUpload({ namespace, uploadId }, options),
-      );
+      const answer = await call(UploadService.method.getUpload, { namespace, uploadId }, { signal });
       return present(answer.upload, "upload");
     },
     completeUpload(uploadId, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, uploadId, ...rest };
-      return call(UploadService, signal, (uploads, options) => uploads.completeUpload(request, options));
+      return call(UploadService.method.completeUpload, request, { signal });
     },
     async abortUpload(uploadId, { signal, namespace = "default" } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, uploadId };
-      const answer = await call(UploadService, signal, (uploads, options) => uploads.abortUpload(request, options));
+      const answer = await call(UploadService.method.abortUpload, request, { signal });
       return present(answer.upload, "upload");
     },
   };

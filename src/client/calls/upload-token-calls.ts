@@ -46,9 +46,7 @@ export function createUploadTokenCalls(call: Call): UploadTokenCalls {
         ...limits,
         ...(lifetimeMs !== undefined && { lifetime: { seconds: BigInt(Math.floor(lifetimeMs / 1000)) } }),
       };
-      const answer = await call(UploadService, signal, (uploads, options) =>
-        uploads.createUploadToken(request, options),
-      );
+      const answer = await call(UploadService.method.createUploadToken, request, { signal });
       return { ...answer, uploadToken: present(answer.uploadToken, "upload_token") };
     },
   };
