@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { findCfnLint } from "../aws/cfn-lint.ts";
+import { findCfnLint } from "../aws/templates/cfn-lint.ts";
 import { SITE } from "./bucket-stack.ts";
 
 describe("deploy/ecs, by the linter of AWS", () => {

@@ -3,12 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { toEnvironment } from "../../aws/settings/environment.ts";
 import { findUnknownVariables } from "../../config/config-names.ts";
-<<<<<<< HEAD
 import { findCfnGuard } from "../aws/templates/cfn-guard.ts";
-import { findCfnLint } from "../aws/templates/cfn-lint.ts";
-=======
-import { findCfnGuard } from "../aws/cfn-guard.ts";
->>>>>>> ad5a2001 (testing: run outside judges and long examples in the second tier)
 import { testedBlock } from "../structure/pages.ts";
 import { BUCKET_CONFIGURATION, renderBucketStack, SITE } from "./bucket-stack.ts";
 import { type RenderedStack, renderStack, type StackInput } from "./render-stack.ts";
