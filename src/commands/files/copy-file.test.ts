@@ -14,7 +14,7 @@ import { send } from "../../testing/rigs/storage/object-store-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
 import { createBench } from "../../testing/rigs/uploads/writer-bench.ts";
-import { catchError, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
+import { catchError, NO_VALUES, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { type CopyFileRequest, type CopyLimits, createFileCopier } from "./copy-file.ts";
 
 /** Above 100 bytes in parts of 40. */
@@ -24,14 +24,6 @@ const LIMITS = {
   partsInFlightMax: 2,
   partsPerStepMax: 10_000,
   otherCall: { triesMax: 10_000, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
-};
-const NOTHING = {
-  contentType: "",
-  metadata: {},
-  labels: {},
-  dataSubject: "",
-  legalHold: false,
-  retainUntilTime: undefined,
 };
 
 describe("createFileCopier", () => {
@@ -59,7 +51,7 @@ describe("createFileCopier", () => {
           path,
           targetPath: `${path}.copy`,
           etag: "",
-          values: NOTHING,
+          values: NO_VALUES,
           updateMask: undefined,
           ...request,
         },
@@ -95,14 +87,14 @@ describe("createFileCopier", () => {
   it("says of the copy what the mask names", async () => {
     const { store, copy, refusalOf } = open();
     const { file } = await store(5);
-    const values = { ...NOTHING, labels: { new: "x" }, contentType: "text/css" };
+    const values = { ...NO_VALUES, labels: { new: "x" }, contentType: "text/css" };
     expect(await copy(file.path, { values })).to.deep.include({ labels: { new: "x" }, contentType: "text/css" });
     const some = await copy(file.path, { values, updateMask: ["labels.new", "data_subject"], targetPath: "b" });
     expect(some).to.deep.include({ labels: { ...file.labels, new: "x" }, dataSubject: "", metadata: file.metadata });
     for (const updateMask of [["legal_hold"], ["retain_until_time"], ["size_bytes"], []]) {
       expect(await refusalOf(file.path, { values, updateMask })).to.include({ field: "update_mask" });
     }
-    expect(await refusalOf(file.path, { values: { ...NOTHING, labels: { A: "" } } })).to.include({ field: "labels" });
+    expect(await refusalOf(file.path, { values: { ...NO_VALUES, labels: { A: "" } } })).to.include({ field: "labels" });
   });
 
   it("copies an older generation over the live one", async () => {

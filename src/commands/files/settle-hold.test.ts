@@ -4,12 +4,10 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { settleHolds } from "../../jobs/settle-holds.ts";
 import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
 import { nextIdentity, nextUuid, RETENTION_MS } from "../../testing/rigs/database/repository-subject.ts";
-import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
+import { catchError, NO_VALUES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { purgeFile } from "./purge-file.ts";
 import { settleHold } from "./settle-hold.ts";
 import { updateFile } from "./update-file.ts";
-
-const NOTHING = { contentType: "", metadata: {}, labels: {}, dataSubject: "", retainUntilTime: undefined };
 
 describe("a legal hold in storage", () => {
   const open = (lockedBuckets: string[] = ["bucket"]) => {
@@ -23,7 +21,7 @@ describe("a legal hold in storage", () => {
           namespace: "default",
           path,
           etag: "",
-          values: { ...NOTHING, legalHold },
+          values: { ...NO_VALUES, legalHold },
           updateMask: ["legal_hold"],
         },
         { caller: SAMPLE_CALLER },

@@ -3,18 +3,22 @@ import type { DomainError } from "../../domain/errors.ts";
 import { toFileEtag } from "../../domain/files/file.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
+import {
+  catchError,
+  NO_VALUES,
+  SAMPLE_CALLER,
+  sampleFile,
+  sampleNamespaces,
+} from "../../testing/samples/sample-records.ts";
 import { type UpdateFileRequest, updateFile } from "./update-file.ts";
 
 const FILE = sampleFile({ metadata: { author: "someone", page: "1" }, labels: { team: "legal" } });
-const NOT_KEPT = { legalHold: false, retainUntilTime: undefined };
-const VALUES = { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...NOT_KEPT };
 const REQUEST: UpdateFileRequest = {
   requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
   namespace: "default",
   path: FILE.path,
   etag: "",
-  values: VALUES,
+  values: NO_VALUES,
   updateMask: undefined,
 };
 
@@ -34,23 +38,23 @@ describe("updateFile", () => {
     (await catchError(() => update(request))) as DomainError;
 
   it("changes what is given when there is no mask", async () => {
-    const file = await update({ values: { ...VALUES, labels: { a: "b" }, dataSubject: "s1" } });
+    const file = await update({ values: { ...NO_VALUES, labels: { a: "b" }, dataSubject: "s1" } });
     expect(file).to.deep.equal({ ...FILE, labels: { a: "b" }, dataSubject: "s1" });
   });
 
   it("changes what the mask names, to nothing as well", async () => {
     const file = await update({
-      values: { ...VALUES, contentType: "text/css" },
+      values: { ...NO_VALUES, contentType: "text/css" },
       updateMask: ["labels", "content_type"],
     });
     expect(file).to.deep.equal({ ...FILE, labels: {}, contentType: "text/css" });
     const all = await update({ updateMask: ["*"] });
-    expect(all).to.deep.equal({ ...FILE, ...VALUES, contentType: "application/octet-stream" });
+    expect(all).to.deep.equal({ ...FILE, ...NO_VALUES, contentType: "application/octet-stream" });
   });
 
   it("adds, replaces and removes single labels and entries of metadata", async () => {
     const file = await update({
-      values: { ...VALUES, labels: { team: "tax", other: "x" }, metadata: { "a.b": "c" } },
+      values: { ...NO_VALUES, labels: { team: "tax", other: "x" }, metadata: { "a.b": "c" } },
       updateMask: ["labels.team", "metadata.a.b", "metadata.page", "metadata.nothing"],
     });
     expect(file).to.deep.equal({ ...FILE, labels: { team: "tax" }, metadata: { author: "someone", "a.b": "c" } });
@@ -61,7 +65,10 @@ describe("updateFile", () => {
     const updateMask = names.flatMap((name) => [`metadata.${name}`, `labels.${name}`]);
     expect(await update({ updateMask })).to.deep.equal(FILE);
     const metadata = Object.fromEntries(names.map((name) => [name, "a"]));
-    const file = await update({ values: { ...VALUES, metadata }, updateMask: names.map((name) => `metadata.${name}`) });
+    const file = await update({
+      values: { ...NO_VALUES, metadata },
+      updateMask: names.map((name) => `metadata.${name}`),
+    });
     expect(Object.entries(file.metadata)).to.deep.equal([
       ...Object.entries(FILE.metadata),
       ...names.map((name) => [name, "a"]),
@@ -69,7 +76,7 @@ describe("updateFile", () => {
   });
 
   it("checks the etag where one is sent", async () => {
-    const values = { ...VALUES, dataSubject: "s" };
+    const values = { ...NO_VALUES, dataSubject: "s" };
     expect((await update({ values, etag: toFileEtag(FILE) })).dataSubject).to.equal("s");
     const error = await refusalOf({ values, etag: "other" });
     expect(error).to.include({ code: "failed_precondition", reason: "ETAG_MISMATCH" });
@@ -102,7 +109,7 @@ describe("updateFile", () => {
   it("sets and lifts a hold where it is named, or set, and never by *", async () => {
     const retainUntilTime = new Date("2030-01-01T00:00:00Z");
     const kept = { legalHold: true, retainUntilTime };
-    expect(await update({ values: { ...VALUES, ...kept } })).to.deep.equal({ ...FILE, ...kept });
+    expect(await update({ values: { ...NO_VALUES, ...kept } })).to.deep.equal({ ...FILE, ...kept });
     current = sampleFile(kept);
     expect(await update({ updateMask: ["*"] })).to.deep.include(kept);
     expect(await update({ updateMask: ["legal_hold"] })).to.deep.include({ ...kept, legalHold: false });
@@ -112,7 +119,7 @@ describe("updateFile", () => {
   it("changes of a generation that is not live only what keeps it", async () => {
     for (const ended of [{ supersedeTime: new Date(0) }, { deleteTime: new Date(0) }]) {
       current = sampleFile(ended);
-      const values = { ...VALUES, legalHold: true };
+      const values = { ...NO_VALUES, legalHold: true };
       expect((await update({ generation: 3, values })).legalHold).to.equal(true);
       const error = await refusalOf({ generation: 3, values: { ...values, labels: { a: "b" } } });
       expect(error).to.include({ code: "failed_precondition", reason: "GENERATION_MISMATCH", field: "update_mask" });
@@ -123,7 +130,7 @@ describe("updateFile", () => {
   it("checks the bounds of what the file then has", async () => {
     const updateMask = Array.from({ length: 63 }, (_, i) => `metadata.n${i}`);
     const metadata = Object.fromEntries(updateMask.map((name) => [name.slice("metadata.".length), "v"]));
-    expect(await refusalOf({ values: { ...VALUES, metadata }, updateMask })).to.include({ field: "metadata" });
-    expect(await refusalOf({ values: { ...VALUES, labels: { A: "b" } } })).to.include({ field: "labels" });
+    expect(await refusalOf({ values: { ...NO_VALUES, metadata }, updateMask })).to.include({ field: "metadata" });
+    expect(await refusalOf({ values: { ...NO_VALUES, labels: { A: "b" } } })).to.include({ field: "labels" });
   });
 });

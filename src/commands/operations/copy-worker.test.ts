@@ -6,21 +6,13 @@ import { createOpen, nextUuid, RETENTION_MS } from "../../testing/rigs/database/
 import { send } from "../../testing/rigs/storage/object-store-subject.ts";
 import { seededBytes } from "../../testing/rigs/uploads/upload-rig.ts";
 import { createBench } from "../../testing/rigs/uploads/writer-bench.ts";
-import { catchError, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
+import { catchError, NO_VALUES, SAMPLE_CALLER } from "../../testing/samples/sample-records.ts";
 import { createCopyWorker } from "./copy-worker.ts";
 
 /** Above 100 bytes in parts of 40, two a step. */
 const LIMITS = {
   ...{ objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 2, partsPerStepMax: 2 },
   otherCall: { triesMax: 10, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
-};
-const NOTHING = {
-  contentType: "",
-  metadata: {},
-  labels: {},
-  dataSubject: "",
-  legalHold: false,
-  retainUntilTime: undefined,
 };
 
 describe("createCopyWorker", () => {
@@ -46,7 +38,7 @@ describe("createCopyWorker", () => {
       ...{ operationId: nextUuid(), namespace: "default", requestId: nextUuid(), caller: SAMPLE_CALLER, kind: "copy" },
       ...{ createTime: new Date(0), beginTime: new Date(0), cancelTime: undefined, endTime: undefined },
       ...{ cursor: "", revision: 0, error: undefined, response: undefined },
-      request: { path: "a", targetPath: "b", etag: "", values: NOTHING },
+      request: { path: "a", targetPath: "b", etag: "", values: NO_VALUES },
       progress: { copiedBytes: 0, sizeBytes: 0 },
     };
     const step = () => worker.step(operation, { signal: new AbortController().signal });

@@ -23,6 +23,12 @@ export function sampleUploadToken(overrides: Partial<UploadToken> = {}): UploadT
   };
 }
 
+/** Values of a file, as a request has them that says nothing. */
+export const NO_VALUES = {
+  ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+  ...{ legalHold: false, retainUntilTime: undefined },
+};
+
 /** The bytes of the sample file. */
 export const SAMPLE_BYTES: Uint8Array = Buffer.from("the quick brown fox jumps over the lazy dog");
 
