@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { HeldBytes } from "./memory/held-bytes.ts";
 import type { DurablePart } from "./uploads/upload.ts";
 
 /** An object as S3 tells it. */
@@ -111,17 +112,17 @@ export interface BodyInFlight {
    */
   readonly done: Promise<BodyAck>;
   /**
-   * The bytes kept so far, in order. Once `done` has resolved: bytes that nobody but the owner refers to any more, so that
-   * their memory may be given back at once; empty where that is not certain.
+   * The bytes kept so far, in order. Once `done` has resolved: bytes that nobody else refers to any more, which the owner of the body
+   * gives back; none where that is not certain.
    */
-  readonly kept: readonly Uint8Array[];
+  readonly kept: HeldBytes;
 }
 
 /**
  * The body of a part that is too large to be kept: bytes are sent on as they come, and not referred to once they have left.
  * So it is sent only once: `done` rejects with the first failure, and the caller has to send the part again. Beside the
- * reasons of BodyInFlight that is `aborted / STALLED`, when bytes stay out for longer than S3 waits. `kept` is empty until
- * `done` has resolved; then it has the bytes that OnLeft has not released.
+ * reasons of BodyInFlight that is `aborted / STALLED`, when bytes stay out for longer than S3 waits. It gives bytes back as
+ * they leave; `kept` has none until `done` has resolved, and then those that have not been given back.
  */
 export interface OneShotBodyInFlight extends BodyInFlight {
   /** All bytes of the announced length are written. Throws (a bug) when they are not. */
@@ -132,10 +133,9 @@ export interface OneShotBodyInFlight extends BodyInFlight {
 
 /**
  * Tells the writer of a one-shot body how many of its bytes have left in all; not called any more once `done` has settled. A
- * writer that writes no more than a window beyond them bounds the body's memory by it. `released` are bytes that have left
- * and that nobody but the writer refers to any more: whole network buffers, in the order of their bytes.
+ * writer that writes no more than a window beyond them bounds the body's memory by it.
  */
-export type OnLeft = (leftBytes: number, released: readonly Uint8Array[]) => void;
+export type OnLeft = (leftBytes: number) => void;
 
 /**
  * What the service needs from S3, at any bucket: each request goes to the region of its bucket, and a copy to that of its

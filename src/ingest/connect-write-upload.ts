@@ -96,9 +96,6 @@ class Outbox {
     this.#wakeReader?.();
   };
 
-  /** The collector frees the bytes: messages own them. */
-  onReleased = (): void => {};
-
   onReady = (): void => {
     this.#wakeWriter?.();
   };

@@ -7,13 +7,13 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { formatCommitPosition, POSITION_HEADER, parseCommitPosition } from "../domain/commit-position.ts";
+import { FrameBytes, giveBack } from "../domain/memory/buffer-accounts.ts";
 import { type ErrorLog, noteFailure } from "../rpc/calls/error-interceptor.ts";
 import { GrpcAnswer, isPlainGrpc } from "../rpc/calls/grpc-answer.ts";
 import { parseGrpcTimeout } from "../rpc/calls/grpc-timeout.ts";
 import { nameCall } from "../rpc/calls/name-call.ts";
 import { headerOf, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
 import { currentCall } from "../telemetry/observed-call.ts";
-import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
 
@@ -47,7 +47,7 @@ class GrpcWriteUpload {
   readonly #answer: GrpcAnswer;
   readonly #parser: WriteUploadParser;
   readonly #write: WriteStream;
-  readonly #received = new ReceivedBuffers();
+  readonly #received = new FrameBytes();
   #deadline: NodeJS.Timeout | undefined;
   #isHalfClosed = false;
 
@@ -62,7 +62,6 @@ class GrpcWriteUpload {
       { ...options, authenticate },
       {
         onReady: () => this.#read(undefined),
-        onReleased: (bytes) => this.#received.release(bytes),
         send: (message) => this.#send(message),
         end: (error, position) => {
           if (error !== undefined) noteFailure(error, { log: options.log, method: PATH.slice(1), call });
@@ -73,7 +72,7 @@ class GrpcWriteUpload {
     );
     this.#parser = new WriteUploadParser(this.#write, {
       messageMaxBytes: options.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
-      onHeader: (header) => this.#received.noteHeader(header),
+      onHeader: giveBack,
     });
     this.#stream.on("data", (bytes: Buffer) => {
       this.#received.note(bytes);

@@ -39,7 +39,6 @@ describe("WriteStream", () => {
       },
       {
         onReady: () => {},
-        onReleased: () => {},
         send: (message) => sent.push(message),
         end: (error, position) => {
           behind.position = position;
@@ -219,7 +218,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const refusal = new Error("no");
     const ended = Promise.withResolvers<unknown>();
-    const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
+    const transport = { onReady: () => {}, send: () => {}, end: ended.resolve };
     const beginWrite = () => Promise.reject(new Error("it began though nobody knows who calls"));
     const authenticate = () => Promise.reject(refusal);
     const options = { authenticate, beginWrite, markCommit: async () => undefined, limits: bench.access.limits };

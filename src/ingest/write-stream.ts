@@ -21,7 +21,7 @@ import {
 } from "./write-messages.ts";
 
 /** What a transport does for its stream. `onReady`: messages are taken again, too. */
-export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"> {
+export interface Transport extends Pick<TransferEvents, "onReady"> {
   send: (message: WriteUploadResponse) => void;
   /** Ends the call, with an error or well; behind a commit with its position. Called once, after everything has settled. */
   end: (error?: unknown, position?: CommitPosition) => void;
@@ -132,7 +132,6 @@ export class WriteStream {
       caller,
       events: {
         onReady: this.#transport.onReady,
-        onReleased: this.#transport.onReleased,
         onProgress: (progress) => this.#transport.send(toProgressMessage(progress)),
         onFailed: (error) => this.fail(error),
       },

@@ -191,7 +191,8 @@ export class WriteUploadParser {
   #gather(lengthBytes: number): Uint8Array | undefined {
     const missing = lengthBytes - this.#partialBytes;
     const piece = this.#rest.subarray(0, missing);
-    this.#rest = this.#rest.subarray(piece.length);
+    // An empty view of what was read would be a view of memory that is given back with the header.
+    this.#rest = piece.length === this.#rest.length ? EMPTY : this.#rest.subarray(piece.length);
     if (this.#partialBytes === 0 && piece.length === lengthBytes) return piece;
     if (piece.length > 0) this.#partial.push(piece);
     this.#partialBytes += piece.length;

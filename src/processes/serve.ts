@@ -72,6 +72,8 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
         }
       : {};
     const telemetry = await startTelemetry(config.telemetry, log);
+    const { checkBuffers } = await import("./check-buffers.ts");
+    await checkBuffers(log);
     if (cluster.isWorker) answerMetrics(channel, telemetry.readMetrics);
     else if (config.metricsListen !== undefined) page = await serveMetrics(config.metricsListen, telemetry.readMetrics);
     const app = await startApp(config, log, { ...shared, telemetry });

@@ -10,8 +10,8 @@ describe("ChunkGatherer", () => {
     const gatherer = new ChunkGatherer(chunkBytes);
     let next = 0;
     for (const size of sizes) gatherer.push(Buffer.from(Array.from({ length: size }, () => next++ % 251)));
-    return [...gatherer.take(), ...gatherer.end()].map(({ pieces, sizeBytes, crc32: sum }) => {
-      const chunk = Buffer.concat(pieces);
+    return [...gatherer.take(), ...gatherer.end()].map(({ bytes, sizeBytes, crc32: sum }) => {
+      const chunk = Buffer.concat(bytes.pieces);
       expect([sizeBytes, sum]).to.deep.equal([chunk.length, crc32(chunk)]);
       return chunk;
     });
@@ -45,7 +45,7 @@ describe("ChunkGatherer", () => {
     });
   }
 
-  describe("release", () => {
+  describe("giving bytes back", () => {
     /** A buffer with memory of its own, of which `head` bytes before the bytes are another's. */
     const own = (size: number, head = 0) => new Uint8Array(new ArrayBuffer(head + size), head);
     const isFreed = ({ buffer }: Uint8Array) => (buffer as ArrayBuffer).detached;
@@ -55,9 +55,9 @@ describe("ChunkGatherer", () => {
       const buffers = [own(6), own(6), own(3), own(5)];
       for (const buffer of buffers) gatherer.push(buffer);
       const [first, second] = gatherer.take() as [Chunk, Chunk];
-      first.release();
+      first.bytes.giveBack();
       expect(buffers.map(isFreed)).to.deep.equal([true, false, false, false]);
-      second.release();
+      second.bytes.giveBack();
       expect(buffers.map(isFreed)).to.deep.equal([true, true, true, true]);
     });
 
@@ -65,7 +65,7 @@ describe("ChunkGatherer", () => {
       const gatherer = new ChunkGatherer(10);
       const buffers = [own(6, 1), new Uint8Array(new ArrayBuffer(5), 0, 4)];
       for (const buffer of buffers) gatherer.push(buffer);
-      for (const chunk of gatherer.take()) chunk.release();
+      for (const chunk of gatherer.take()) chunk.bytes.giveBack();
       expect(buffers.map(isFreed)).to.deep.equal([false, false]);
     });
 
@@ -79,8 +79,8 @@ describe("ChunkGatherer", () => {
           gatherer.push(own(below(60), below(5) === 0 ? 3 : 0));
           chunks.push(...gatherer.take());
           while (chunks.length > 3) {
-            for (const { pieces, sizeBytes } of chunks) expect(Buffer.concat(pieces).length).to.equal(sizeBytes);
-            chunks.shift()?.release();
+            for (const { bytes, sizeBytes } of chunks) expect(Buffer.concat(bytes.pieces).length).to.equal(sizeBytes);
+            chunks.shift()?.bytes.giveBack();
           }
         }
       }

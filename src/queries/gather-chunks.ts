@@ -1,18 +1,18 @@
 import { finished, type Readable } from "node:stream";
 import { crc32 } from "../domain/crc32.ts";
-import { freeBuffer } from "../domain/free-buffer.ts";
+import { noteWhole } from "../domain/memory/buffer-accounts.ts";
+import { HeldBytes } from "../domain/memory/held-bytes.ts";
 
 /** Bytes of a file in the buffers they came in, which are never changed. */
 export interface Chunk {
-  readonly pieces: readonly Uint8Array[];
+  /**
+   * The bytes, to be given back once they have been sent and nobody needs them any more. What is not given back is left to the
+   * collector, which takes more CPU for it than all else that is done to the bytes (measured).
+   */
+  readonly bytes: HeldBytes;
   readonly sizeBytes: number;
   /** CRC32 of the bytes. */
   readonly crc32: number;
-  /**
-   * Gives the memory of the bytes back, once they have been sent and nobody needs them any more; chunks are released in their order. What is
-   * not released is left to the collector, which takes more CPU for it than all else that is done to the bytes (measured).
-   */
-  release(): void;
 }
 
 /**
@@ -23,10 +23,8 @@ export class ChunkGatherer {
   /** All bytes that have come. */
   receivedBytes = 0;
   readonly #chunkBytes: number;
-  readonly #returned = new ReturnedBuffers();
   #ready: Chunk[] = [];
-  #pieces: Uint8Array[] = [];
-  #sizeBytes = 0;
+  #bytes = new HeldBytes();
   #crc32 = 0;
 
   constructor(chunkBytes: number) {
@@ -41,14 +39,14 @@ export class ChunkGatherer {
   /** Takes over the next bytes: nobody else may use their buffer's memory. */
   push(bytes: Uint8Array): void {
     this.receivedBytes += bytes.byteLength;
+    noteWhole(bytes);
     let rest = bytes;
     while (rest.byteLength > 0) {
-      const piece = rest.subarray(0, this.#chunkBytes - this.#sizeBytes);
+      const piece = rest.subarray(0, this.#chunkBytes - this.#bytes.lengthBytes);
       rest = rest.subarray(piece.byteLength);
-      this.#pieces.push(piece);
-      this.#sizeBytes += piece.byteLength;
+      this.#bytes.add(piece);
       this.#crc32 = crc32(piece, this.#crc32);
-      if (this.#sizeBytes === this.#chunkBytes) this.#close();
+      if (this.#bytes.lengthBytes === this.#chunkBytes) this.#close();
     }
   }
 
@@ -61,33 +59,14 @@ export class ChunkGatherer {
 
   /** The last chunk, where there is one: nothing follows. */
   end(): Chunk[] {
-    if (this.#sizeBytes > 0) this.#close();
+    if (this.#bytes.lengthBytes > 0) this.#close();
     return this.take();
   }
 
   #close(): void {
-    const pieces = this.#pieces;
-    const release = () => this.#returned.add(pieces);
-    this.#ready.push({ pieces, sizeBytes: this.#sizeBytes, crc32: this.#crc32, release });
-    this.#pieces = [];
-    this.#sizeBytes = 0;
+    this.#ready.push({ bytes: this.#bytes, sizeBytes: this.#bytes.lengthBytes, crc32: this.#crc32 });
+    this.#bytes = new HeldBytes();
     this.#crc32 = 0;
-  }
-}
-
-/** Frees each buffer of which all bytes have come back; one that also held other bytes, such as an answer's headers, never has. */
-class ReturnedBuffers {
-  #buffer: ArrayBufferLike | undefined;
-  #bytes = 0;
-
-  /** Pieces come in the order of their bytes. */
-  add(pieces: readonly Uint8Array[]): void {
-    for (const { buffer, byteLength } of pieces) {
-      if (buffer !== this.#buffer) this.#bytes = 0;
-      this.#buffer = buffer;
-      this.#bytes += byteLength;
-      if (this.#bytes === buffer.byteLength) freeBuffer(buffer);
-    }
   }
 }
 

@@ -67,7 +67,7 @@ async function readAll(deps: Parameters<typeof readFile>[0], request: Partial<Re
     for await (const event of readFile(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER })) events.push(event);
   });
   const chunks = events.filter((event) => event.kind === "chunk");
-  return { events, chunks, error, text: Buffer.concat(chunks.flatMap((chunk) => chunk.pieces)).toString() };
+  return { events, chunks, error, text: Buffer.concat(chunks.flatMap((chunk) => chunk.bytes.pieces)).toString() };
 }
 
 type Reading = ReturnType<typeof readFile>;
@@ -90,7 +90,7 @@ describe("readFile", () => {
     const { deps } = reading((options) => send(options, bytes, 65_537), file);
     const { chunks, text } = await readAll(deps);
     expect(chunks.map((chunk) => chunk.offset)).to.deep.equal([0, READ_CHUNK_MAX_BYTES, READ_CHUNK_MAX_BYTES * 2]);
-    expect(chunks.every((chunk) => chunk.crc32 === crc32(Buffer.concat(chunk.pieces)))).to.equal(true);
+    expect(chunks.every((chunk) => chunk.crc32 === crc32(Buffer.concat(chunk.bytes.pieces)))).to.equal(true);
     expect(text).to.equal(bytes.toString());
   });
 

@@ -1,3 +1,4 @@
+import type { HeldBytes } from "../domain/memory/held-bytes.ts";
 import type { BodyInFlight, OneShotBodyInFlight, PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/uploads/upload.ts";
 import type { Permit } from "./memory-budget.ts";
@@ -36,7 +37,7 @@ interface Comparing {
 interface Held {
   kind: "held";
   permit: Permit;
-  bytes: Uint8Array[];
+  bytes: HeldBytes;
   destination: Destination | undefined;
 }
 
@@ -65,7 +66,7 @@ export interface Passing {
 export interface Spill {
   kind: "spilling" | "spilled";
   permit: Permit;
-  bytes: Uint8Array[];
+  bytes: HeldBytes;
   spilled: SpilledBytes;
   destination: Destination | undefined;
 }
@@ -74,7 +75,7 @@ export interface Spill {
 export interface Gathering {
   kind: "gathering";
   permit: Permit;
-  bytes: Uint8Array[];
+  bytes: HeldBytes;
   spilled: SpilledBytes;
   destination: Destination;
 }

@@ -2,6 +2,9 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { DomainError } from "../domain/errors.ts";
+import { noteWhole } from "../domain/memory/buffer-accounts.ts";
+import { HeldBytes } from "../domain/memory/held-bytes.ts";
+import type { BodyAck } from "../domain/object-store.ts";
 import type { NewUpload } from "../domain/uploads/upload-catalogue.ts";
 import { expectRefusal } from "../testing/rigs/database/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
@@ -127,6 +130,39 @@ describe("a part that comes slowly", () => {
     }
     other.giveBack();
     await second.writer.close();
+    await close(caller);
+  });
+
+  it("keeps the bytes of a spill that comes together with storage's answer", async () => {
+    const answer = Promise.withResolvers<BodyAck>();
+    const kept = new HeldBytes();
+    const body = {
+      write: (one: Uint8Array) => kept.add(one),
+      end: () => {},
+      abort: () => {},
+      done: answer.promise,
+      kept,
+    };
+    const { objects } = bench;
+    const beginPut = objects.beginPut.bind(objects);
+    objects.beginPut = (...args) => {
+      objects.beginPut = beginPut;
+      return args[1] === PART ? body : beginPut(...args);
+    };
+    const caller = await BenchWriter.open(bench, { sizeBytes: PART });
+    const first = Uint8Array.from(bytes.subarray(0, 30));
+    noteWhole(first);
+    await caller.chunk(0, first);
+    pass(5000);
+    const other = want(4 * PART - 10);
+    answer.resolve({ key: "k", etag: "e", versionId: "" });
+    pass(250);
+    await other.granted;
+    expect(first).to.have.length(30);
+    other.giveBack();
+    await caller.send(bytes.subarray(30, PART), { offset: 30 });
+    const written = await caller.writer.finish({ sizeBytes: undefined });
+    expect(written.put).to.include({ sizeBytes: PART, crc32: crc32(bytes.subarray(0, PART)) });
     await close(caller);
   });
 

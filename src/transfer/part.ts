@@ -1,4 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
+import { HeldBytes } from "../domain/memory/held-bytes.ts";
 import type { BodyAck } from "../domain/object-store.ts";
 import type { DurablePart, Upload } from "../domain/uploads/upload.ts";
 import type { Holder, Permit } from "./memory-budget.ts";
@@ -77,7 +78,7 @@ export class Part implements Holder {
     const passing = { spanBytes: windowBytes ?? 0, waitMaxBytes: PIECE_MEAN_MIN_BYTES };
     this.#pieces = new PieceGatherer(lengthBytes, this.#take, windowBytes === undefined ? {} : passing);
     if ("durable" in begin) this.#state = { kind: "comparing", durable: begin.durable };
-    else this.#state = { kind: "held", permit: begin.permit, bytes: [], destination: undefined };
+    else this.#state = { kind: "held", permit: begin.permit, bytes: new HeldBytes(), destination: undefined };
     this.#admit();
   }
 
@@ -150,8 +151,8 @@ export class Part implements Holder {
     const { permit, destination } = state;
     const spilled =
       state.kind === "spilled" ? state.spilled : new SpilledBytes(access.objects, { bucket, principal, beginAttempt });
-    const taken = state.kind === "sending" ? [...state.body.kept] : state.bytes;
-    this.#state = { kind: "spilling", permit, destination, bytes: [], spilled };
+    const taken = state.kind === "sending" ? state.body.kept.move() : state.bytes.move();
+    this.#state = { kind: "spilling", permit, destination, bytes: new HeldBytes(), spilled };
     if (state.kind === "sending") state.body.abort(SPILLED);
     this.#owner.track(this.#store(this.#state, taken));
     return bytes;
@@ -210,7 +211,7 @@ export class Part implements Holder {
   #take = (bytes: Uint8Array): void => {
     const state = this.#state;
     if ("body" in state) state.body.write(bytes);
-    else if ("bytes" in state) state.bytes.push(bytes);
+    else if ("bytes" in state) state.bytes.add(bytes);
   };
 
   /** Begins the part's request, which is as long as the bytes are, where all have come. */
@@ -229,23 +230,26 @@ export class Part implements Holder {
   }
 
   /** Goes on with a request, behind whose bytes so far these come. */
-  #follow(request: Sending | Passing, bytes: readonly Uint8Array[]): void {
+  #follow(request: Sending | Passing, bytes: HeldBytes): void {
     this.#state = request;
-    for (const one of bytes) request.body.write(one);
+    for (const one of bytes.move()) request.body.write(one);
     this.#owner.trackRequest(this.#settle(request));
     this.#advance();
   }
 
-  async #settle({ body, destination }: Sending | Passing): Promise<void> {
+  async #settle(request: Sending | Passing): Promise<void> {
+    const { body, destination } = request;
     try {
       const ack = await body.done;
+      // The answer came together with a spill, which has the bytes now: the part goes on without this request.
+      if (this.#state !== request) return;
       this.release();
-      this.#owner.events.onReleased(body.kept);
+      body.kept.giveBack();
       await this.#owner.keep(this, destination, ack);
     } catch (error) {
       if (error === SPILLED) return;
       const isMismatch = error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH";
-      const wrong = isMismatch ? this.checksum.findWrongChunk(body.kept) : undefined;
+      const wrong = isMismatch ? this.checksum.findWrongChunk(body.kept.pieces) : undefined;
       throw wrong ?? (await this.#owner.explain(this, error));
     }
   }
@@ -289,9 +293,8 @@ export class Part implements Holder {
     return state.room.promise;
   }
 
-  #noteLeft = (leftBytes: number, released: readonly Uint8Array[]): void => {
-    const { access, events } = this.#owner;
-    if (released.length > 0) events.onReleased(released);
+  #noteLeft = (leftBytes: number): void => {
+    const { access } = this.#owner;
     this.#goneBytes = leftBytes;
     this.#admit();
     const state = this.#state;

@@ -21,7 +21,7 @@ export const BLOCK_BYTES = 65_536;
  * full of something else, and the memory budget counts file bytes. So pieces are copied, one behind the other into blocks,
  * where the kept pieces would be too many for their bytes, or pin more than PINNED_BYTES_PER_BYTE. Both bounds are of the
  * part, and not of each piece: where a network buffer ends in the midst of a frame, a few bytes come alone, and a copy of
- * them would keep their buffer from being given back (see ReceivedBuffers).
+ * them would keep their buffer from being given back (see domain/memory).
  * Memory of a part: at most that factor of its size, and three buffers more.
  */
 export class PieceGatherer {

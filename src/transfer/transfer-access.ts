@@ -11,8 +11,6 @@ export interface TransferAccess extends UploadAccess<"catalogue" | "writers" | "
 export interface TransferEvents {
   /** Bytes are taken again, after `write` has taken fewer than it was offered. */
   onReady: () => void;
-  /** The stream does not refer to these bytes any more: their memory may be given back. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
   /** The stream has failed: stop reading, close it, answer with the error. Only the first call counts. */
   onFailed: (error: Error) => void;
   onProgress: (progress: WriteProgress) => void;

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { Caller } from "../../domain/caller.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
-import { ReceivedBuffers } from "../../ingest/received-buffers.ts";
+import { FrameBytes, noteWhole } from "../../domain/memory/buffer-accounts.ts";
 import type { NodeRequest } from "../../rpc/listener/node-messages.ts";
 import type { UploadFunctions } from "../../rpc/services/upload-service.ts";
 import type { WriteFinish } from "../../transfer/finish-write.ts";
@@ -27,14 +27,12 @@ export async function receiveFile(
   start: WriteRequest,
   { call, caller, declared }: { call: RestCall; caller: Caller; declared: Pick<WriteFinish, "crc32" | "sha256"> },
 ): Promise<File> {
-  const received = new ReceivedBuffers();
   let body: Body | undefined;
   let failure: unknown;
   const session = await beginWrite(start, {
     caller,
     events: {
       onReady: () => body?.resume(),
-      onReleased: (bytes) => received.release(bytes),
       // An HTTP response cannot report progress before the answer itself.
       onProgress: () => {},
       onFailed: (error) => {
@@ -48,7 +46,7 @@ export async function receiveFile(
     // All bytes of an upload that is no longer open are there; only the commit is left.
     if (session.started.upload.state === "open") {
       continueRequest(call);
-      body = new Body(call.request, session, received);
+      body = new Body(call.request, session);
       if (failure !== undefined) body.fail(failure);
       else if (call.signal.aborted) body.fail(toGone());
       await body.ended;
@@ -73,7 +71,7 @@ class Body {
   readonly #request: NodeRequest;
   readonly #source: Readable;
   readonly #session: WriteSession;
-  readonly #received: ReceivedBuffers;
+  readonly #frames = new FrameBytes();
   /** Takes the bytes of the last buffer. */
   #chunk: ChunkWriter | undefined;
   /** The bytes of the last buffer that the session has not taken yet. */
@@ -82,12 +80,11 @@ class Body {
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
-  constructor(request: NodeRequest, session: WriteSession, received: ReceivedBuffers) {
+  constructor(request: NodeRequest, session: WriteSession) {
     this.#request = request;
     // This is the stream itself: the compatible API around it would copy nothing, but would queue everything once more.
     this.#source = isHttp2(request) ? request.stream : request;
     this.#session = session;
-    this.#received = received;
     this.ended = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -119,8 +116,8 @@ class Body {
   }
 
   #onData = (bytes: Buffer): void => {
-    // Memory that an HTTP/1.1 buffer shares with others is left to the garbage collector.
-    if (isHttp2(this.#request) || bytes.length === bytes.buffer.byteLength) this.#received.note(bytes);
+    if (isHttp2(this.#request)) this.#frames.note(bytes);
+    else noteWhole(bytes);
     try {
       this.#chunk = this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
       this.#push(bytes);

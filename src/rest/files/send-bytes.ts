@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Chunk } from "../../queries/gather-chunks.ts";
+import type { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { ReadFileEvent } from "../../queries/read-file.ts";
 import { cutAnswer, whileTaken } from "../../rpc/listener/taken-answer.ts";
 import { writePieces } from "../../rpc/listener/write-pieces.ts";
@@ -15,14 +15,18 @@ export async function sendBytes(
   events: AsyncIterable<ReadFileEvent>,
   { answerStallMs }: { answerStallMs: number },
 ): Promise<void> {
-  let held: Chunk | undefined;
+  let held: HeldBytes | undefined;
   const onStall = () => cutAnswer(response);
   for await (const event of whileTaken(events, { stallTimeoutMs: answerStallMs, onStall })) {
     if (event.kind !== "chunk") continue;
-    const isTaken = held === undefined || writePieces(response, held.pieces, held.release);
+    const isTaken = held === undefined || write(response, held);
     if (!isTaken) await once(response, "drain", { signal });
-    held = event;
+    held = event.bytes;
   }
-  if (held !== undefined) writePieces(response, held.pieces, held.release);
+  if (held !== undefined) write(response, held);
   response.end();
+}
+
+function write(response: RestCall["response"], bytes: HeldBytes): boolean {
+  return writePieces(response, bytes.pieces, () => bytes.giveBack());
 }

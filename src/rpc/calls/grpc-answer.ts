@@ -1,6 +1,7 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { NodeRequest } from "../listener/node-messages.ts";
 import { writePieces } from "../listener/write-pieces.ts";
 import { toConnectError } from "./error-interceptor.ts";
@@ -42,19 +43,17 @@ export class GrpcAnswer {
 
   /**
    * Sends a message. Its last field's value may come apart from the bytes before it (`head`), so that it is sent from its own
-   * buffers; `onSent` is called once these have gone. Returns false when the caller should be given time until "drain" of the
+   * buffers; these are given back once they have gone. Returns false when the caller should be given time until "drain" of the
    * response; after the end nothing is sent.
    */
-  send(head: Uint8Array, value: readonly Uint8Array[] = [], onSent: () => void = () => {}): boolean {
+  send(head: Uint8Array, value?: HeldBytes): boolean {
     if (this.isEnded || this.#stream.destroyed) return true;
     const frame = Buffer.allocUnsafe(PREFIX_BYTES + head.length);
     frame.writeUInt8(0, 0);
-    frame.writeUInt32BE(
-      value.reduce((sum, { length }) => sum + length, head.length),
-      1,
-    );
+    frame.writeUInt32BE(head.length + (value?.lengthBytes ?? 0), 1);
     frame.set(head, PREFIX_BYTES);
-    return value.length === 0 ? this.#response.write(frame) : writePieces(this.#response, [frame, ...value], onSent);
+    if (value === undefined) return this.#response.write(frame);
+    return writePieces(this.#response, [frame, ...value.pieces], () => value.giveBack());
   }
 
   /** Ends the call with its status, once. Bytes that the caller still sends are thrown away until it stops. */

@@ -86,9 +86,9 @@ export function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeo
       return { message: { case: "header", value } };
     }
     case "chunk": {
-      const { offset, crc32, pieces, sizeBytes, release } = event;
-      const data = Buffer.concat(pieces, sizeBytes);
-      release();
+      const { offset, crc32, bytes, sizeBytes } = event;
+      const data = Buffer.concat(bytes.pieces, sizeBytes);
+      bytes.giveBack();
       return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data } } };
     }
     case "end":

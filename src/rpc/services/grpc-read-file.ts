@@ -119,7 +119,7 @@ async function readMessage(body: AsyncIterable<Uint8Array>, maxBytes: number) {
 }
 
 function send(answer: GrpcAnswer, event: ReadFileEvent): boolean {
-  if (event.kind === "chunk") return answer.send(encodeChunkHead(event), event.pieces, event.release);
+  if (event.kind === "chunk") return answer.send(encodeChunkHead(event), event.bytes);
   return answer.send(toBinary(ReadFileResponseSchema, create(ReadFileResponseSchema, toReadFileResponse(event))));
 }
 

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
+import { noteWhole } from "../../domain/memory/buffer-accounts.ts";
 import type { BodyAck } from "../../domain/object-store.ts";
 import { type AnsweredAttempt, answeredAttempts } from "../../testing/fakes/answered-attempt.ts";
 import { settle } from "../../testing/fakes/settle.ts";
@@ -21,25 +22,28 @@ function begin(lengthBytes: number, options: { corkBytes?: number; isSlow?: bool
   const { corkBytes = 0, isSlow = false, form = "trailer" } = options;
   const { attempts, send } = answeredAttempts({ isSlow });
   const left: number[] = [];
-  const released: Uint8Array[][] = [];
   const body = new OneShotBody(lengthBytes, {
     what: "part 1",
     send,
     policy: { ...POLICY, layout: { ...POLICY.layout, corkBytes, form } },
-    onLeft: (leftBytes, views) => {
-      left.push(leftBytes);
-      if (views.length > 0) released.push([...views]);
-    },
+    onLeft: (leftBytes) => left.push(leftBytes),
   });
   const outcome = body.done.then(
     () => "acknowledged",
     (error) => error as DomainError,
   );
-  return { body, attempts, attempt: attempts[0] as AnsweredAttempt, outcome, left, released };
+  return { body, attempts, attempt: attempts[0] as AnsweredAttempt, outcome, left };
 }
 
 /** Bytes in an ArrayBuffer of their own. */
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text));
+/** The same, noted with its owner. */
+const ownBytes = (text: string) => {
+  const bytes = bytesOf(text);
+  noteWhole(bytes);
+  return bytes;
+};
+const isGivenBack = ({ buffer }: Uint8Array) => (buffer as ArrayBuffer).detached;
 
 describe("OneShotBody", () => {
   const { pass } = useManualClock();
@@ -59,52 +63,48 @@ describe("OneShotBody", () => {
     expect(await outcome).to.equal("acknowledged");
   });
 
-  it("says what has left only once it has", async () => {
-    const { body, attempt, outcome, left, released } = begin(6, { isSlow: true });
-    body.write(bytesOf("ab"));
+  it("says what has left, and gives it back, only once it has", async () => {
+    const { body, attempt, outcome, left } = begin(6, { isSlow: true });
+    const pieces = [ownBytes("ab"), ownBytes("cd")] as const;
+    body.write(pieces[0]);
     await settle();
-    body.write(bytesOf("cd"));
-    expect([left, released]).to.deep.equal([[], []]);
+    body.write(pieces[1]);
+    expect([left, pieces.map(isGivenBack)]).to.deep.equal([[], [false, false]]);
     await attempt.leave();
-    expect(left).to.deep.equal([2]);
+    expect([left, pieces.map(isGivenBack)]).to.deep.equal([[2], [true, false]]);
     await attempt.leave();
-    expect(left).to.deep.equal([2, 4]);
+    expect([left, pieces.map(isGivenBack)]).to.deep.equal([
+      [2, 4],
+      [true, true],
+    ]);
     body.abort(new Error("enough"));
     await outcome;
   });
 
-  it("releases buffers whole, once the next one has begun or nothing more comes", async () => {
-    const { body, attempt, outcome, released } = begin(9);
-    const [first, second] = [bytesOf("abcdef"), bytesOf("ghi")];
-    const views = [first.subarray(0, 2), first.subarray(2, 6), second] as const;
-    body.write(views[0]);
+  it("gives a buffer back in pieces, of which the last one frees it", async () => {
+    const { body, attempt, outcome } = begin(6);
+    const buffer = ownBytes("abcdef");
+    body.write(buffer.subarray(0, 2));
     await settle();
-    expect(released, "the rest of the buffer may be still to come").to.deep.equal([]);
-    body.write(views[1]);
+    expect(isGivenBack(buffer), "the rest of the buffer is still to come").to.equal(false);
+    body.write(buffer.subarray(2));
     await settle();
-    expect(released).to.deep.equal([]);
-    body.write(views[2]);
-    await settle();
-    expect(released).to.have.lengthOf(1);
-    expect([released[0]?.[0] === views[0], released[0]?.[1] === views[1]]).to.deep.equal([true, true]);
-    body.end(crc32("abcdefghi"));
-    await settle();
-    expect(body.kept).to.deep.equal([]);
+    expect(isGivenBack(buffer)).to.equal(true);
+    body.end(crc32("abcdef"));
     attempt.answer.resolve(ACK);
-    await outcome;
-    expect(released).to.have.lengthOf(1);
-    expect(body.kept).to.have.lengthOf(1);
-    expect(body.kept[0]).to.equal(views[2]);
+    expect(await outcome).to.equal("acknowledged");
+    expect(body.kept.lengthBytes).to.equal(0);
   });
 
-  it("releases nothing of what failed on its way", async () => {
-    const { body, attempt, outcome, left, released } = begin(6, { isSlow: true });
-    body.write(bytesOf("abc"));
+  it("gives nothing back of what failed on its way", async () => {
+    const { body, attempt, outcome, left } = begin(6, { isSlow: true });
+    const piece = ownBytes("abc");
+    body.write(piece);
     await settle();
     await attempt.leave(new Error("EPIPE"));
     attempt.answer.reject(Object.assign(new Error("cut"), { code: "EPIPE" }));
     expect(await outcome).to.have.property("reason", "STORAGE_UNAVAILABLE");
-    expect([left, released]).to.deep.equal([[], []]);
+    expect([left, isGivenBack(piece)]).to.deep.equal([[], false]);
     body.write(bytesOf("def"));
     body.end(crc32("abcdef"));
     body.flush();

@@ -1,4 +1,5 @@
 import { DomainError } from "../../domain/errors.ts";
+import { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { BodyAck, OneShotBodyInFlight, OnLeft } from "../../domain/object-store.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "../errors.ts";
 import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
@@ -6,9 +7,8 @@ import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } fr
 /**
  * A body that is sent while it arrives, once, and not kept.
  *
- * Memory: references to bytes in the socket's queue, which the writer bounds by what OnLeft tells, and to the newest network
- * buffer, whose other bytes may be still to come: buffers are released whole, because their owner could not give a part of
- * one back. The body always has the `trailer` form, because the `header` form needs all bytes before the first is sent.
+ * Memory: references to bytes in the socket's queue, which the writer bounds by what OnLeft tells. The body always has the `trailer`
+ * form, because the `header` form needs all bytes before the first is sent.
  */
 export class OneShotBody implements OneShotBodyInFlight {
   readonly done: Promise<BodyAck>;
@@ -17,13 +17,12 @@ export class OneShotBody implements OneShotBodyInFlight {
   readonly #policy: AttemptPolicy;
   readonly #onLeft: OnLeft;
   readonly #attempt: BodyAttempt;
-  /** Bytes that were written and not released, in order; the first piece begins at `#releasedBytes`. */
-  #queued: Uint8Array[] = [];
-  /** Bytes that had left and were not released when S3 acknowledged the body. */
-  #rest: readonly Uint8Array[] = [];
+  /** Bytes that were written and not given back, in order. */
+  #queued = new HeldBytes();
+  /** None, but once S3 has acknowledged the body: bytes that had left and were not given back. */
+  #rest = new HeldBytes();
   #writtenBytes = 0;
   #leftBytes = 0;
-  #releasedBytes = 0;
   /** For how long S3 has taken none of the queued bytes, in milliseconds. */
   #untakenMs = 0;
   #isEnded = false;
@@ -48,7 +47,7 @@ export class OneShotBody implements OneShotBodyInFlight {
     this.done.catch(() => {});
   }
 
-  get kept(): readonly Uint8Array[] {
+  get kept(): HeldBytes {
     return this.#rest;
   }
 
@@ -58,7 +57,7 @@ export class OneShotBody implements OneShotBodyInFlight {
     }
     this.#writtenBytes += bytes.length;
     if (this.#isSettled) return;
-    this.#queued.push(bytes);
+    this.#queued.add(bytes);
     this.#attempt.body.write(bytes);
   }
 
@@ -83,33 +82,28 @@ export class OneShotBody implements OneShotBodyInFlight {
   async #run(delivery: BodyDelivery): Promise<BodyAck> {
     try {
       const ack = await this.#attempt.send(delivery);
-      // Bytes of no buffer are still to come.
-      this.#rest = this.#queued.slice(0, this.#countLeft());
+      if (this.#attempt.body.hasLeft) this.#rest = this.#queued;
       return ack;
     } catch (error) {
       throw this.#abortReason ?? this.#explain(error);
     } finally {
       this.#isSettled = true;
-      this.#queued = [];
+      this.#queued = new HeldBytes();
     }
   }
 
   #noteLeft(leftBytes: number): void {
     this.#untakenMs = 0;
     this.#leftBytes = leftBytes;
-    let count = this.#countLeft();
-    const newest = (this.#queued[count] ?? this.#queued[count - 1])?.buffer;
-    while (count > 0 && this.#queued[count - 1]?.buffer === newest) count--;
-    const released = this.#queued.splice(0, count);
-    for (const { length } of released) this.#releasedBytes += length;
-    this.#onLeft(leftBytes, released);
+    this.#queued.giveBackFirst(this.#countLeft());
+    this.#onLeft(leftBytes);
   }
 
   /** How many of the queued pieces have left. */
   #countLeft(): number {
     let count = 0;
-    let end = this.#releasedBytes;
-    for (const { length } of this.#queued) {
+    let end = this.#writtenBytes - this.#queued.lengthBytes;
+    for (const { length } of this.#queued.pieces) {
       end += length;
       if (end > this.#leftBytes) break;
       count++;

@@ -2,6 +2,7 @@ import { crc32 } from "../../domain/crc32.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { type BackoffPolicy, toBackoffDelayMs } from "../../domain/limits/backoff.ts";
 import type { RetryBudget } from "../../domain/limits/retry-budget.ts";
+import { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { BodyAck, BodyInFlight } from "../../domain/object-store.ts";
 import { toDomainError, toS3Failure } from "../errors.ts";
 import { countRetry } from "../requests/request-span.ts";
@@ -34,8 +35,7 @@ export class ReplayableBody implements BodyInFlight {
   readonly #delivery: BodyDelivery;
   readonly #policy: ReplayableBodyPolicy;
   #lengthBytes: number;
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
+  #kept = new HeldBytes();
   #crc32: number | undefined;
   #wholeAt: number | undefined;
   #abortReason: Error | undefined;
@@ -53,26 +53,25 @@ export class ReplayableBody implements BodyInFlight {
     this.done.catch(() => {});
   }
 
-  get kept(): readonly Uint8Array[] {
+  get kept(): HeldBytes {
     return this.#kept;
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#keptBytes + bytes.length > this.#lengthBytes || this.#crc32 !== undefined) {
+    if (this.#kept.lengthBytes + bytes.length > this.#lengthBytes || this.#crc32 !== undefined) {
       throw new Error(`${this.#delivery.what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
     }
-    this.#kept.push(bytes);
-    this.#keptBytes += bytes.length;
+    this.#kept.add(bytes);
     this.#attempt?.body.write(bytes);
-    if (this.#keptBytes >= this.#awaitedBytes) this.#wake?.();
+    if (this.#kept.lengthBytes >= this.#awaitedBytes) this.#wake?.();
   }
 
   end(crc: number): void {
     if (this.#crc32 !== undefined) return;
     this.#crc32 = crc;
     this.#wholeAt = performance.now();
-    if (this.#keptBytes < this.#lengthBytes) {
-      this.#lengthBytes = this.#keptBytes;
+    if (this.#kept.lengthBytes < this.#lengthBytes) {
+      this.#lengthBytes = this.#kept.lengthBytes;
       this.#attempt?.abort(new DroppedAttempt("the body ended short"));
     } else this.#attempt?.end(crc);
     this.#wake?.();
@@ -98,9 +97,9 @@ export class ReplayableBody implements BodyInFlight {
       if (this.#abortReason !== undefined) throw this.#abortReason;
       attempts++;
       try {
-        const ack = await this.#attemptOnce();
-        // An attempt that was given up may still hold references in its socket's queue.
-        if (attempts > 1) this.#kept = [];
+        const { ack, hasLeft } = await this.#attemptOnce();
+        // The queue of a socket may still refer to them: that of an attempt that was given up, or of an answer that came early.
+        if (attempts > 1 || !hasLeft) this.#kept = new HeldBytes();
         return ack;
       } catch (error) {
         if (this.#abortReason !== undefined) throw this.#abortReason;
@@ -122,15 +121,16 @@ export class ReplayableBody implements BodyInFlight {
     }
   }
 
-  async #attemptOnce(): Promise<BodyAck> {
+  async #attemptOnce(): Promise<{ ack: BodyAck; hasLeft: boolean }> {
     const { idleTimeoutMs } = this.#policy;
     const onIdle = () => attempt.abort(new DroppedAttempt(`the caller sent nothing for ${idleTimeoutMs} ms`));
     const attempt = new BodyAttempt(this.#lengthBytes, { policy: this.#policy, crc32: this.#crc32, onIdle });
     this.#attempt = attempt;
-    for (const bytes of this.#kept) attempt.body.write(bytes);
+    for (const bytes of this.#kept.pieces) attempt.body.write(bytes);
     if (this.#crc32 !== undefined) attempt.end(this.#crc32);
     try {
-      return await attempt.send(this.#delivery);
+      const ack = await attempt.send(this.#delivery);
+      return { ack, hasLeft: attempt.body.hasLeft };
     } finally {
       this.#attempt = undefined;
     }
@@ -152,7 +152,7 @@ export class ReplayableBody implements BodyInFlight {
 
   /** After BadDigest, the refusal of bytes that do not match their CRC32. Undefined when they match: then they were changed on their way to S3, and a retry mends it. */
   #findWrongBytes(): DomainError | undefined {
-    const actual = this.#kept.reduce((crc, bytes) => crc32(bytes, crc), 0);
+    const actual = this.#kept.pieces.reduce((crc, bytes) => crc32(bytes, crc), 0);
     if (actual === this.#crc32) return undefined;
     return new DomainError("aborted", `${this.#delivery.what}: the bytes do not match their CRC32; send them again`, {
       reason: "CHECKSUM_MISMATCH",
@@ -162,7 +162,7 @@ export class ReplayableBody implements BodyInFlight {
   /** Waits until so many bytes have come, or for `end` or `abort`. */
   async #untilCame(bytes: number): Promise<void> {
     this.#awaitedBytes = bytes;
-    while (this.#keptBytes < bytes && this.#crc32 === undefined && this.#abortReason === undefined) {
+    while (this.#kept.lengthBytes < bytes && this.#crc32 === undefined && this.#abortReason === undefined) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -38,6 +38,7 @@ export class StreamedBody {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #writtenBytes = 0;
+  #leftBytes = 0;
   #chunkRestBytes = 0;
   #isEnded = false;
   #isDetached = false;
@@ -68,6 +69,11 @@ export class StreamedBody {
   /** CRC32 of the bytes; undefined until it is known, at `end` at the latest. */
   get crc32(): number | undefined {
     return this.#crc32;
+  }
+
+  /** Whether every byte that was written has left the socket's queue, so that nobody refers to them here any more. */
+  get hasLeft(): boolean {
+    return this.#leftBytes === this.#writtenBytes;
   }
 
   /** Whether every byte was handed to the request. */
@@ -173,7 +179,9 @@ export class StreamedBody {
   #noteLeft(leftBytes: number, error: Error | null | undefined): void {
     if (this.#isDetached) return;
     this.#onActivity();
-    if (!error) this.#onLeft?.(leftBytes);
+    if (error) return;
+    this.#leftBytes = leftBytes;
+    this.#onLeft?.(leftBytes);
   }
 }
 

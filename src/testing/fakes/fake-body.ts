@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { DomainError } from "../../domain/errors.ts";
+import { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { BodyAck, OneShotBodyInFlight, OnLeft } from "../../domain/object-store.ts";
 import type { StoreFault } from "./store-faults.ts";
 
@@ -22,9 +23,9 @@ export class FakeBody implements OneShotBodyInFlight {
   readonly #options: FakeBodyOptions;
   readonly #aborted = new AbortController();
   readonly #whole = Promise.withResolvers<number>();
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
+  #kept = new HeldBytes();
   #isEnded = false;
+  #isDone = false;
   /** Of a one-shot body: whether its bytes leave, and how many pieces have. */
   #isTaken = false;
   #leftPieces = 0;
@@ -38,16 +39,15 @@ export class FakeBody implements OneShotBodyInFlight {
     this.done.catch(() => {});
   }
 
-  get kept(): readonly Uint8Array[] {
-    return this.#options.onLeft === undefined ? this.#kept : [];
+  get kept(): HeldBytes {
+    return this.#options.onLeft === undefined || this.#isDone ? this.#kept : new HeldBytes();
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#isEnded || this.#keptBytes + bytes.length > this.#lengthBytes) {
+    if (this.#isEnded || this.#kept.lengthBytes + bytes.length > this.#lengthBytes) {
       throw new Error(`${this.#options.what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
     }
-    this.#kept.push(bytes);
-    this.#keptBytes += bytes.length;
+    this.#kept.add(bytes);
     if (this.#isTaken) queueMicrotask(() => this.#leave());
   }
 
@@ -55,8 +55,8 @@ export class FakeBody implements OneShotBodyInFlight {
 
   end(crc: number): void {
     const { onLeft, what } = this.#options;
-    if (onLeft !== undefined && this.#keptBytes < this.#lengthBytes) {
-      throw new Error(`${what} ends after ${this.#keptBytes} of the announced ${this.#lengthBytes} bytes`);
+    if (onLeft !== undefined && this.#kept.lengthBytes < this.#lengthBytes) {
+      throw new Error(`${what} ends after ${this.#kept.lengthBytes} of the announced ${this.#lengthBytes} bytes`);
     }
     this.#isEnded = true;
     this.#whole.resolve(crc);
@@ -71,7 +71,8 @@ export class FakeBody implements OneShotBodyInFlight {
     for (let attempts = 1; ; attempts++) {
       const ack = await this.#attemptOnce();
       if (ack === undefined) continue;
-      if (attempts > 1) this.#kept = [];
+      if (attempts > 1) this.#kept = new HeldBytes();
+      this.#isDone = true;
       return ack;
     }
   }
@@ -90,7 +91,7 @@ export class FakeBody implements OneShotBodyInFlight {
     signal.throwIfAborted();
     const { onLeft, what } = this.#options;
     if (fault?.kind === "retry" && onLeft === undefined) return undefined;
-    const bytes = Buffer.concat(this.#kept);
+    const bytes = Buffer.concat(this.#kept.pieces);
     if (onLeft !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
       throw new DomainError("unavailable", `${what}: storage does not have it; send the part again`, {
         reason: "STORAGE_UNAVAILABLE",
@@ -109,9 +110,8 @@ export class FakeBody implements OneShotBodyInFlight {
 
   #leave(): void {
     const { onLeft } = this.#options;
-    if (onLeft === undefined || this.#leftPieces === this.#kept.length || this.#aborted.signal.aborted) return;
-    const left = this.#kept.slice(this.#leftPieces);
-    this.#leftPieces = this.#kept.length;
-    onLeft(this.#keptBytes, left);
+    if (onLeft === undefined || this.#leftPieces === this.#kept.pieces.length || this.#aborted.signal.aborted) return;
+    this.#leftPieces = this.#kept.pieces.length;
+    onLeft(this.#kept.lengthBytes);
   }
 }

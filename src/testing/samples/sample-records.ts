@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Caller, UploadToken } from "../../domain/caller.ts";
 import type { File } from "../../domain/files/file.ts";
+import { HeldBytes } from "../../domain/memory/held-bytes.ts";
 import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { ReadFileEvent } from "../../queries/read-file.ts";
@@ -137,6 +138,6 @@ export async function catchError(call: () => unknown): Promise<unknown> {
 
 /** A chunk of a file that is read, with no CRC32 to speak of. */
 export function sampleChunk(offset: number, ...pieces: Uint8Array[]): Extract<ReadFileEvent, { kind: "chunk" }> {
-  const sizeBytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return { kind: "chunk", offset, pieces, sizeBytes, crc32: 0, release: () => {} };
+  const bytes = new HeldBytes(pieces);
+  return { kind: "chunk", offset, bytes, sizeBytes: bytes.lengthBytes, crc32: 0 };
 }

@@ -78,10 +78,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:crypto", "node:module", "node:net", "node:zlib"],
     typePackages: ["node:stream"],
     inner: {
-      ".": ["uploads", "namespaces"],
+      ".": ["uploads", "namespaces", "memory"],
       access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
+      memory: [],
       journal: [".", "access", "filter", "log", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],

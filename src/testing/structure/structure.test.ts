@@ -14,6 +14,7 @@ import {
   findFocusedTests,
   findLateSchemas,
   findLooseEnds,
+  findTransfers,
 } from "./text-rules.ts";
 
 const root = new URL("../../../", import.meta.url);
@@ -51,6 +52,10 @@ describe("the structure of the code", () => {
 
   it("reads the environment in config.ts alone", () => {
     expectNone(files.flatMap(findEnvironmentReads));
+  });
+
+  it("gives memory back in one place", () => {
+    expectNone(files.flatMap(findTransfers));
   });
 
   it("says of every export what it promises", () => {

@@ -7,6 +7,9 @@ const PROCESS_ENTRIES = [
   ...["src/devstack/start.ts", "src/devstack/demo.ts", "src/devstack/s3-server/main.ts"],
 ];
 
+/** The owner of received memory, and what checks that Node keeps the rules that it relies on. */
+const DETACHING = ["src/domain/memory/buffer-accounts.ts", "src/processes/check-buffers.ts"];
+
 /** Brackets keep the rules from finding themselves. */
 const LEFT_OPEN = /\b(TO[D]O|FIX[M]E|XX[X]|not implemente[d])\b/;
 const MACHINE_PATH = /(?<![\w.])\/(?:root|work|home|Users)\/[\w.-]+/;
@@ -27,6 +30,18 @@ export function findEnvironmentReads({ path, tree, isTest }: SourceFile): string
         /\benv\b/.test(node.name.getText(tree)));
     if (isRead)
       sentences.push(`${path}:${lineOf(tree, node)} reads process.env; take the value as a parameter, from config.ts`);
+  });
+  return sentences;
+}
+
+/** Buffers that are detached outside of the file that owns received memory: it alone knows that nobody needs them. */
+export function findTransfers({ path, tree, isTest }: SourceFile): string[] {
+  const sentences: string[] = [];
+  if (isTest || DETACHING.includes(path)) return sentences;
+  walk(tree, (node) => {
+    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return;
+    if (!/^(transfer|transferToFixedLength|structuredClone)$/.test(node.expression.name.text)) return;
+    sentences.push(`${path}:${lineOf(tree, node)} detaches a buffer; give its bytes back to domain/memory instead`);
   });
   return sentences;
 }

@@ -1,6 +1,6 @@
+import { giveBack, noteWhole } from "../../../domain/memory/buffer-accounts.ts";
 import { S3Error } from "../protocol/s3-error.ts";
 import type { BlobStore, BlobWriter, Segment } from "./blobs.ts";
-import { freeBuffer } from "./free-buffer.ts";
 
 /**
  * Counts bytes and keeps none: the other side of a load test, as cheap as it can be for each byte. Everything but
@@ -26,7 +26,8 @@ class DiscardingWriter implements BlobWriter {
 
   write(slice: Buffer): boolean {
     this.#sizeBytes += slice.length;
-    freeBuffer(slice);
+    noteWhole(slice);
+    giveBack(slice);
     return true;
   }
 

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import { noteWhole } from "../../../domain/memory/buffer-accounts.ts";
+import { HeldBytes } from "../../../domain/memory/held-bytes.ts";
 import type { BlobWriter, Segment } from "./blobs.ts";
-import { freeBuffer } from "./free-buffer.ts";
 
 /** Slices are gathered to this before they are written, so that a write call costs little per byte. */
 const WRITE_BATCH_BYTES = 1024 * 1024;
@@ -18,8 +19,7 @@ export class DiskBlobWriter implements BlobWriter {
   readonly #blobId: string;
   readonly #file: AppendableFile;
   readonly #forget: () => void;
-  #queue: Buffer[] = [];
-  #queuedBytes = 0;
+  #queue = new HeldBytes();
   #sizeBytes = 0;
   #writing: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -39,11 +39,11 @@ export class DiskBlobWriter implements BlobWriter {
   }
 
   write(slice: Buffer): boolean {
-    this.#queue.push(slice);
-    this.#queuedBytes += slice.length;
+    noteWhole(slice);
+    this.#queue.add(slice);
     this.#sizeBytes += slice.length;
-    if (this.#queuedBytes >= WRITE_BATCH_BYTES) this.#writing ??= this.#writeBatches();
-    this.#waiting = this.#queuedBytes >= QUEUE_MAX_BYTES;
+    if (this.#queue.lengthBytes >= WRITE_BATCH_BYTES) this.#writing ??= this.#writeBatches();
+    this.#waiting = this.#queue.lengthBytes >= QUEUE_MAX_BYTES;
     return !this.#waiting;
   }
 
@@ -64,7 +64,7 @@ export class DiskBlobWriter implements BlobWriter {
 
   async #writeBatches(): Promise<void> {
     try {
-      while (this.#queuedBytes >= WRITE_BATCH_BYTES) {
+      while (this.#queue.lengthBytes >= WRITE_BATCH_BYTES) {
         await this.#writeQueue();
         if (this.#waiting) {
           this.#waiting = false;
@@ -80,20 +80,18 @@ export class DiskBlobWriter implements BlobWriter {
   }
 
   async #writeQueue(): Promise<void> {
-    let buffers = this.#queue;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    while (buffers.length > 0) {
-      const { bytesWritten } = await this.#file.writev(buffers);
-      const rest = dropBytes(buffers, bytesWritten);
-      if (rest.length === 0) buffers.forEach(freeBuffer);
-      buffers = rest;
+    const batch = this.#queue;
+    this.#queue = new HeldBytes();
+    for (let rest = batch.pieces; rest.length > 0; ) {
+      const { bytesWritten } = await this.#file.writev(rest);
+      rest = dropBytes(rest, bytesWritten);
     }
+    batch.giveBack();
   }
 }
 
 /** The bytes that a short write (a full disk, a signal) has left over. */
-function dropBytes(buffers: Buffer[], bytes: number): Buffer[] {
+function dropBytes(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
   let remaining = bytes;
   for (const [index, buffer] of buffers.entries()) {
     if (remaining < buffer.length) return [buffer.subarray(remaining), ...buffers.slice(index + 1)];

@@ -162,8 +162,8 @@ function putsContract(given: () => ObjectStoreSubject): void {
     const pieces = [Buffer.from("abc"), Buffer.from("def")] as const;
     body.write(pieces[0]);
     body.write(pieces[1]);
-    expect(body.kept[0]).to.equal(pieces[0]);
-    expect(body.kept[1]).to.equal(pieces[1]);
+    expect(body.kept.pieces[0]).to.equal(pieces[0]);
+    expect(body.kept.pieces[1]).to.equal(pieces[1]);
     body.end(crc32("abcdef"));
     body.end(0);
     await body.done;

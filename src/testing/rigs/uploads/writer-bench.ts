@@ -104,8 +104,6 @@ export class BenchWriter {
   #wake: () => void = () => {};
   /** How often the caller had to wait. */
   waits = 0;
-  /** Bytes that were given back. */
-  releasedBytes = 0;
 
   private constructor(bench: Bench, begin: GrantedWriter) {
     this.begin = begin;
@@ -118,9 +116,6 @@ export class BenchWriter {
         this.#wake();
       },
       onProgress: () => {},
-      onReleased: (views) => {
-        for (const { length } of views) this.releasedBytes += length;
-      },
     });
   }
 
