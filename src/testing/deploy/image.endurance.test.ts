@@ -2,7 +2,13 @@ import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { findFreePort } from "../../devstack/tcp-port.ts";
 import { crc32 } from "../../domain/crc32.ts";
-import { type ImageContainer, openTestImage, type TestImage, wordsOf } from "../rigs/containers/test-image.ts";
+import {
+  IMAGE_NODE,
+  type ImageContainer,
+  openTestImage,
+  type TestImage,
+  wordsOf,
+} from "../rigs/containers/test-image.ts";
 import { createTestDatabase, type TestDatabase } from "../rigs/database/postgres.ts";
 import { SERVICE_TOKEN } from "../rigs/service/running-service.ts";
 import { type DevS3, startDevS3 } from "../rigs/storage/dev-s3.ts";
@@ -75,6 +81,9 @@ describe("deploy/docker", function () {
     const { container, url } = await serve();
     expect((await execute(container, "id", "-u")).text).to.equal("1000\n");
     expect((await execute(container, "node", "/sluice/deploy/docker/health.js")).code).to.equal(0);
+    expect((await execute(container, "node", "--version")).text).to.satisfy((text: string) =>
+      text.startsWith(`v${IMAGE_NODE}.`),
+    );
     expect((await execute(container, "sluice", "--version")).text).to.match(/^\d+\.\d+\.\d+/);
     expect((await execute(container, "sh", "-c", "touch /sluice/x")).code, "a file in its folder").to.not.equal(0);
 

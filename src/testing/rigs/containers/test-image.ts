@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { getContainerRuntimeClient } from "testcontainers";
 
 type Docker = Awaited<ReturnType<typeof getContainerRuntimeClient>>["container"]["dockerode"];
@@ -14,8 +15,11 @@ export interface TestImage {
   close(): Promise<void>;
 }
 
-/** As the Dockerfile has it; `.ci/build-image` makes one of this name where no registry is reachable. */
-const BASE_IMAGE = "docker.io/library/node:26-slim";
+const DOCKERFILE = readFileSync(new URL("../../../../deploy/docker/Dockerfile", import.meta.url), "utf8");
+/** The version of Node that the image is built on, such as `26.10`. */
+export const IMAGE_NODE: string = /^ARG NODE_IMAGE=node:(\d+\.\d+)-slim$/m.exec(DOCKERFILE)?.[1] ?? "none";
+/** `.ci/build-image` makes one of this name where no registry is reachable. */
+const BASE_IMAGE = `docker.io/library/node:${IMAGE_NODE}-slim`;
 
 /** Resolves to a sentence that says what is missing where no image was built. */
 export async function openTestImage(): Promise<TestImage | string> {
