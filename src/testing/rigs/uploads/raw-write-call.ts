@@ -47,9 +47,10 @@ export function encodeRequest(message: RawMessage): Buffer {
 export class RawConnection {
   readonly session: ClientHttp2Session;
 
-  constructor(url: string) {
+  /** `ca` is the authority of the service's certificate, where it has one. */
+  constructor(url: string, ca?: string) {
     // Calls write without waiting; Node ends a session of more than 10 MB of unsent bytes.
-    this.session = connect(url, { maxSessionMemory: 1000 });
+    this.session = connect(url, { maxSessionMemory: 1000, ...(ca !== undefined && { ca }) });
     // Failures show in the status of each call.
     this.session.on("error", () => {});
   }
