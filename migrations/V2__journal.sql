@@ -184,6 +184,9 @@ CREATE TABLE subscription (
   -- of whoever had it before.
   epoch bigint NOT NULL DEFAULT 0,
   lease_until timestamptz NOT NULL DEFAULT '-infinity',
+  -- Who took it last, and when: for operators. Empty and null until somebody has.
+  holder text NOT NULL DEFAULT '',
+  lease_time timestamptz,
   PRIMARY KEY (namespace, subscription_id)
 );
 

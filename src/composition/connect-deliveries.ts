@@ -49,11 +49,11 @@ export interface ConnectedDeliveries {
 /** Connects subscriptions to their receivers. Nothing is delivered until the deliverer is asked to look. */
 export function connectDeliveries(
   config: Config,
-  options: { pools: DatabasePools; namespaces: Namespaces; publicUrl: string; log: Logger },
+  options: { pools: DatabasePools; namespaces: Namespaces; publicUrl: string; instance: string; log: Logger },
 ): ConnectedDeliveries {
-  const { pools, namespaces, publicUrl, log } = options;
+  const { pools, namespaces, publicUrl, instance, log } = options;
   const events = createEventLog(pools.commands);
-  const leases = createDeliveryLeases(pools.commands);
+  const leases = createDeliveryLeases(pools.commands, { holder: instance });
   const feed = new EventFeed({ log: events, backoff: config.databaseBackoff, limits: DELIVERY_FEED });
   const receivers: ReceiverPolicy = { mayReach: createReach(config.webhookNetworks), buses: config.eventBuses };
   const { keys } = config.uploadTokens;

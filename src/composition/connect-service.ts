@@ -119,7 +119,7 @@ export async function connectService(
   const storageNow = () => storage.connections.clock.now();
   const { operations, job } = connectOperations({ ...options, ...files, pools, access, directory, storageNow });
   const auditLog = connectAuditLog(config, { pools, storage, readiness });
-  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory });
+  const deliveries = connectDeliveries(config, { ...options, pools, namespaces: directory, instance: access.instance });
   const jobs = startJobs({
     recorder,
     deliveries,

@@ -2,7 +2,7 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { type JobLeases, type JobOutcome, type JobState, LOST_RUN } from "../domain/jobs/job-leases.ts";
 import { toDomainError } from "./pool/errors.ts";
-import { toInterval } from "./pool/sql-values.ts";
+import { type SqlFragment, toInterval } from "./pool/sql-values.ts";
 
 const leaseRow = z.object({ cursor: z.string() });
 
@@ -26,6 +26,20 @@ const lastRun = {
   outcome: sql.fragment`CASE WHEN ${isLost} THEN 'failed' ELSE l.last_outcome END`,
   problem: sql.fragment`CASE WHEN ${isLost} THEN ${LOST_RUN} ELSE l.last_problem END`,
 };
+
+function isOfNamespace(name: SqlFragment): SqlFragment {
+  return sql.fragment`EXISTS (SELECT FROM namespace n WHERE n.name = ${name} AND n.delete_time IS NULL)`;
+}
+
+/** The deliveries of active subscriptions as jobs: a lease that has passed is due, and what it did is told by what was delivered. */
+const deliveries = sql.fragment`
+  SELECT ('deliver-events/' || s.namespace || '/' || s.subscription_id) COLLATE "C" AS name, s.holder,
+    CASE WHEN s.lease_until > now() THEN s.lease_until ELSE s.next_time END AS until_time,
+    CASE WHEN s.lease_until > now() THEN s.lease_time END AS running_since,
+    coalesce(s.first_failure_time, s.progress_time) AS last_begin_time,
+    coalesce(s.last_failure_time, s.progress_time) AS last_end_time,
+    CASE WHEN s.failing_since IS NULL THEN 'done' ELSE 'failed' END AS last_outcome, s.failure AS last_problem
+  FROM subscription s WHERE s.state = 'active' AND s.lease_time IS NOT NULL AND ${isOfNamespace(sql.fragment`s.namespace`)}`;
 
 /** JobLeases in PostgreSQL, each method one statement. */
 export function createJobLeases(pool: CommonQueryMethods): JobLeases {
@@ -65,12 +79,15 @@ export function createJobLeases(pool: CommonQueryMethods): JobLeases {
     async list({ after, limit }) {
       const rows = await pool
         .any(sql.type(stateRow)`
-          SELECT l.name, l.holder, l.until_time, CASE WHEN NOT ${isLost} THEN l.begin_time END AS running_since,
-            ${lastRun.beginTime} AS last_begin_time, ${lastRun.endTime} AS last_end_time,
-            ${lastRun.outcome} AS last_outcome, ${lastRun.problem} AS last_problem
-          FROM job_lease l
-          WHERE l.name > ${after} AND (strpos(l.name, '/') = 0
-            OR EXISTS (SELECT FROM namespace n WHERE n.name = split_part(l.name, '/', 2) AND n.delete_time IS NULL))
+          SELECT * FROM (
+            SELECT l.name, l.holder, l.until_time, CASE WHEN NOT ${isLost} THEN l.begin_time END AS running_since,
+              ${lastRun.beginTime} AS last_begin_time, ${lastRun.endTime} AS last_end_time,
+              ${lastRun.outcome} AS last_outcome, ${lastRun.problem} AS last_problem
+            FROM job_lease l
+            WHERE l.name > ${after} AND (strpos(l.name, '/') = 0 OR ${isOfNamespace(sql.fragment`split_part(l.name, '/', 2)`)})
+            UNION ALL
+            (SELECT d.* FROM (${deliveries}) d WHERE d.name > ${after} ORDER BY d.name LIMIT ${limit})
+          ) l
           ORDER BY l.name LIMIT ${limit}`)
         .catch(rethrow);
       return rows.map(toState);

@@ -1094,8 +1094,8 @@ export const JobOutcomeSchema: GenEnum<JobOutcome> = /*@__PURE__*/
 export const JobService: GenService<{
   /**
    * Lists the jobs that the service runs by the clock, in the order of their names; one replica at a time runs each. It needs an
-   * entry in SLUICE_ADMINS. What each replica does for itself, such as following its certificates, is no job; subscriptions, whose
-   * deliveries have a replica each, are told by GetSubscription.
+   * entry in SLUICE_ADMINS. What each replica does for itself, such as following its certificates, is no job. The deliveries of an active
+   * subscription are one, "deliver-events/{namespace}/{subscription id}"; its last run is what was delivered last, or failed since.
    *
    * @generated from rpc sluice.v1.JobService.ListJobs
    */

@@ -50,7 +50,8 @@ export interface JobLeases {
 
   /**
    * The jobs that have ever run, but those of namespaces that are gone, in the byte order of their names, at most `limit` behind
-   * the name `after`. A run whose holder let its lease pass is one that failed.
+   * the name `after`. A run whose holder let its lease pass is one that failed. The deliveries of each active subscription are a job
+   * "deliver-events/{namespace}/{subscription id}": its last run is what it has delivered last, or a failure since.
    */
   list(options: { after: string; limit: number }): Promise<JobState[]>;
 }

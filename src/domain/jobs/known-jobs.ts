@@ -9,6 +9,7 @@ export const JOBS = {
   "sweep-orphans": "Looks through storage for objects and parts that a row proves dead, and removes them.",
   "purge-files": "Removes the bytes of deleted and superseded files past their purge time.",
   "settle-holds": "Tells storage the legal holds and retentions that it lacks.",
+  "deliver-events": "Sends the events of a namespace to the receiver of a subscription, in turns of a minute.",
   "run-operations":
     "Runs the operations that callers have started; a run is a minute of looks, or longer while one works.",
   "continue-erasures": "Goes on with erasures of people that were cut off.",

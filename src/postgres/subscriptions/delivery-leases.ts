@@ -19,14 +19,14 @@ import {
 const keptRow = z.object({ subscription_id: z.string(), epoch: z.int() });
 const wantedRow = z.object({ sequence: z.int(), entry_id: z.string() });
 
-/** DeliveryLeases in PostgreSQL, each method one statement. */
-export function createDeliveryLeases(pool: DatabasePool): DeliveryLeases {
+/** DeliveryLeases in PostgreSQL, each method one statement. `holder` is the replica that takes them, as operators are told. */
+export function createDeliveryLeases(pool: DatabasePool, { holder }: { holder: string }): DeliveryLeases {
   const change = async (lease: DeliveryLease, set: SqlFragment): Promise<boolean> => {
     const { rowCount } = await pool.query(sql.unsafe`UPDATE subscription s SET ${set} WHERE ${isStillOf(lease)}`);
     return rowCount > 0;
   };
   const leases: DeliveryLeases = {
-    take: (options) => take(pool, options),
+    take: (options) => take(pool, { ...options, holder }),
     keep: (held, options) => keep(pool, held, options),
     holds: (lease) => pool.exists(sql.unsafe`SELECT FROM subscription s WHERE ${isStillOf(lease)}`),
     leave: (lease, { dueAfterMs }) =>
@@ -96,7 +96,7 @@ function isEnded(reason: EndReason): SqlFragment {
 
 async function take(
   pool: DatabasePool,
-  { leaseMs, limit }: { leaseMs: number; limit: number },
+  { leaseMs, limit, holder }: { leaseMs: number; limit: number; holder: string },
 ): Promise<DeliveryLease[]> {
   const rows = await pool.any(sql.type(subscriptionRow)`
     WITH due AS (
@@ -104,7 +104,7 @@ async function take(
       WHERE s.state = 'active' AND s.lease_until <= now() AND s.next_time <= now()
       ORDER BY s.next_time LIMIT ${limit} FOR UPDATE OF s SKIP LOCKED
     )
-    UPDATE subscription s SET epoch = s.epoch + 1, lease_until = now() + ${toInterval(leaseMs)}
+    UPDATE subscription s SET epoch = s.epoch + 1, lease_until = now() + ${toInterval(leaseMs)}, holder = ${holder}, lease_time = now()
     FROM due d WHERE s.namespace = d.namespace AND s.subscription_id = d.subscription_id
     RETURNING ${subscriptionColumns}`);
   return rows.map((row) => ({

@@ -10,7 +10,7 @@ describe("subscriptions in PostgreSQL", () => {
     const { pools, close } = await createPostgresSubject();
     return {
       subscriptions: createSubscriptionRepository(pools.commands),
-      leases: createDeliveryLeases(pools.commands),
+      leases: createDeliveryLeases(pools.commands, { holder: "host/1" }),
       // The database's clock decides: what it compares is moved into the past.
       pass: async (ms) => {
         const back = toInterval(ms);
