@@ -41,6 +41,7 @@ describe("findMutants", () => {
       "throw new RangeError(a + 1);",
       "throw invalidArgument(a + 1, 7);",
       "const x = `a` + b;",
+      ["const x = `within $", "{a / 1000} s`;"].join(""),
     ])
       expect(mutate(source), source).to.deep.equal([]);
   });

@@ -41,6 +41,9 @@ const TELLS = /^(?:[\w.#]*\blog\b|recordMetric\b|this\.#log\b|[\w.#]*\.unref$|as
 /** Calls and constructors that make errors: their arguments are words. */
 const MAKES_ERROR = /(?:Error|^invalidArgument|Refused|NotFound|Mismatch)$/;
 
+/** A text with values in it that is a sentence tells people something. */
+const SENTENCE = /[a-z,;:] [a-z(]/;
+
 /** All mutants of a source: none in types, comments, texts of the log, or messages of errors. */
 export function findMutants(file: string, source: string): Mutant[] {
   const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
@@ -67,6 +70,7 @@ export function applyMutant(source: string, { start, end, replacement }: Mutant)
 function isBeside(node: ts.Node): boolean {
   if (ts.isTypeNode(node) || ts.isTypeAliasDeclaration(node) || ts.isInterfaceDeclaration(node)) return true;
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return true;
+  if (ts.isTemplateExpression(node) && SENTENCE.test(node.getText().replaceAll(/\$\{[^}]*\}/g, "x"))) return true;
   if (ts.isCallExpression(node) && TELLS.test(node.expression.getText())) return true;
   if (ts.isNewExpression(node) || ts.isCallExpression(node)) return MAKES_ERROR.test(node.expression.getText());
   return false;
