@@ -5,7 +5,7 @@ import { JournalRecorder } from "../../src/journal/journal-recorder.ts";
 import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
 import { createJournalWriter } from "../../src/postgres/journal/journal-writer.ts";
 import { createDatabasePools, type DatabasePools } from "../../src/postgres/pool/pool.ts";
-import type { BoundFunctions } from "../../src/rpc/authorize.ts";
+import type { BoundFunctions } from "../../src/rpc/bound-functions.ts";
 import { recordCalls } from "../../src/rpc/record-calls.ts";
 import type { FigureRow } from "../figures/figure-row.ts";
 import { JournalTrial, pathOf, takeEntriesAway } from "./journal-trial.ts";

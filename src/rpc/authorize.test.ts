@@ -5,7 +5,8 @@ import { METHOD_RULES, NAMESPACE_RULES, SERVICE_METHODS } from "../domain/access
 import type { Caller, UploadToken } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import { sampleUploadToken } from "../testing/samples/sample-records.ts";
-import { authorizeFunctions, type BoundFunctions } from "./authorize.ts";
+import { authorizeFunctions } from "./authorize.ts";
+import type { BoundFunctions } from "./bound-functions.ts";
 
 type Role = "reader" | "writer" | "deleter" | "auditor" | "admin";
 type Outcome =

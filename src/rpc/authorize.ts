@@ -15,16 +15,10 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import { authorizeEvents } from "./authorize-events.ts";
+import { type BoundFunctions, mapFamilies } from "./bound-functions.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
-import type { AuditFunctions } from "./services/audit-service.ts";
-import type { EventFunctions } from "./services/event-service.ts";
-import type { FileCommandFunctions } from "./services/file-command-service.ts";
-import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { JobFunctions } from "./services/job-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
-import type { PrivacyFunctions } from "./services/privacy-service.ts";
-import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
-import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
 export interface PathsById {
@@ -34,19 +28,6 @@ export interface PathsById {
     uploadId: string,
   ): Promise<{ path: string; uploadTokenId: string | undefined } | undefined>;
   ofLink(namespace: string, linkId: string): Promise<string | undefined>;
-}
-
-/** The functions of the API that work for a caller, but the handler of WriteUpload, which begins by `beginWrite`. */
-export interface BoundFunctions {
-  uploads: Omit<UploadFunctions, "writeUpload">;
-  fileQueries: FileQueryFunctions;
-  fileCommands: FileCommandFunctions;
-  namespaces: NamespaceFunctions;
-  events: EventFunctions;
-  subscriptions: SubscriptionFunctions;
-  audit: AuditFunctions;
-  privacy: PrivacyFunctions;
-  jobs: JobFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -84,12 +65,14 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs }: BoundFunctions,
+  functions: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
   const gate = new Gate(authority, paths, admitRequest);
+  const { uploads, namespaces, events, jobs, ...others } = functions;
   return {
+    ...mapFamilies(others, (each) => authorizeAll(each, gate)),
     uploads: {
       ...authorizeAll(uploads, gate),
       beginWrite: async (request, options) => {
@@ -99,13 +82,8 @@ export function authorizeFunctions(
         return await uploads.beginWrite(request, { ...options, findRefusal });
       },
     },
-    fileQueries: authorizeAll(fileQueries, gate),
-    fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
     events: authorizeEvents(events, authority),
-    subscriptions: authorizeAll(subscriptions, gate),
-    audit: authorizeAll(audit, gate),
-    privacy: authorizeAll(privacy, gate),
     jobs: authorizeJobs(jobs, authority, gate),
   };
 }

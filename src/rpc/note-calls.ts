@@ -1,6 +1,6 @@
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import { currentCall, type ObservedCall } from "../telemetry/observed-call.ts";
-import type { BoundFunctions } from "./authorize.ts";
+import { type BoundFunctions, mapFamilies } from "./bound-functions.ts";
 import { bindResult } from "./calls/bound-stream.ts";
 
 /** The fields of requests that say which namespace they are about. */
@@ -31,20 +31,12 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
         },
       ]),
     ) as F;
-  const {
-    uploads,
-    fileQueries,
-    fileCommands,
-    namespaces: spaces,
-    events,
-    subscriptions,
-    audit,
-    privacy,
-    jobs,
-  } = functions;
+  const { uploads, fileQueries } = functions;
+  const noted = mapFamilies(functions, noteAll);
   return {
+    ...noted,
     uploads: {
-      ...noteAll(uploads),
+      ...noted.uploads,
       admitPart: uploads.admitPart,
       beginWrite: async (start, options) => {
         const call = note(start);
@@ -59,19 +51,12 @@ export function noteCalls(functions: BoundFunctions, namespaces: Pick<Namespaces
       },
     },
     fileQueries: {
-      ...noteAll(fileQueries),
+      ...noted.fileQueries,
       readFile: (request, options) => {
         const call = note(request);
         return bindResult(countSent(fileQueries.readFile(request, options), call));
       },
     },
-    fileCommands: noteAll(fileCommands),
-    namespaces: noteAll(spaces),
-    events: noteAll(events),
-    subscriptions: noteAll(subscriptions),
-    audit: noteAll(audit),
-    privacy: noteAll(privacy),
-    jobs: noteAll(jobs),
   };
 }
 

@@ -5,7 +5,7 @@ import type { NewEntry, RecordOptions } from "../domain/journal/new-entry.ts";
 import { RECORDED_CALLS } from "../domain/journal/recorded-calls.ts";
 import { fileNotFound, namespaceNotFound } from "../domain/repository-refusals.ts";
 import { catchError, sampleFile, sampleNamespace } from "../testing/samples/sample-records.ts";
-import type { BoundFunctions } from "./authorize.ts";
+import type { BoundFunctions } from "./bound-functions.ts";
 import { recordCalls } from "./record-calls.ts";
 
 const CALLER: Caller = { principal: "acme:alice", groups: [], tokenKind: "oidc", address: "192.0.2.7", session: "s" };

@@ -8,7 +8,7 @@ import { ENTRY_PATH_MAX_CHARACTERS, type NewEntry, type RecordEntry } from "../d
 import { RECORDED_CALLS, type Recorded, type RecordedMethod, toAction } from "../domain/journal/recorded-calls.ts";
 import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
-import type { BoundFunctions } from "./authorize.ts";
+import { type BoundFunctions, mapFamilies } from "./bound-functions.ts";
 
 /** What calls are recorded with. */
 export interface Recording {
@@ -61,17 +61,10 @@ const OF_PREFIX: ReadonlySet<string> = new Set<RecordedMethod>([
  * `unavailable / AUDIT_UNAVAILABLE`.
  */
 export function recordCalls(functions: BoundFunctions, recording: Recording): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs } = functions;
+  const recorded = mapFamilies(functions, (each) => recordAll(each, recording));
   return {
-    uploads: { ...recordAll(uploads, recording), beginWrite: recordWrite(uploads.beginWrite, recording) },
-    fileQueries: recordAll(fileQueries, recording),
-    fileCommands: recordAll(fileCommands, recording),
-    namespaces: recordAll(namespaces, recording),
-    events: recordAll(events, recording),
-    subscriptions: recordAll(subscriptions, recording),
-    audit: recordAll(audit, recording),
-    privacy: recordAll(privacy, recording),
-    jobs: recordAll(jobs, recording),
+    ...recorded,
+    uploads: { ...recorded.uploads, beginWrite: recordWrite(functions.uploads.beginWrite, recording) },
   };
 }
 

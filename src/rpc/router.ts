@@ -18,6 +18,7 @@ import type { Caller } from "../domain/caller.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
+import type { ApiFunctions } from "./bound-functions.ts";
 import { callerOf, createAuthenticationGate, refuseUploadTokens } from "./calls/caller-context.ts";
 import { countedGzip } from "./calls/counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./calls/error-interceptor.ts";
@@ -28,33 +29,23 @@ import { createPositionInterceptor } from "./calls/position-interceptor.ts";
 import { createConnectListener } from "./connect-listener.ts";
 import { createCors } from "./listener/cors.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./listener/node-messages.ts";
-import { type AuditFunctions, createAuditService } from "./services/audit-service.ts";
+import { createAuditService } from "./services/audit-service.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./services/configuration-service.ts";
-import { createEventService, type EventFunctions } from "./services/event-service.ts";
-import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
-import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
+import { createEventService } from "./services/event-service.ts";
+import { createFileCommandService } from "./services/file-command-service.ts";
+import { createFileQueryService } from "./services/file-query-service.ts";
 import { createGrpcReadFile } from "./services/grpc-read-file.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
-import { createJobService, type JobFunctions } from "./services/job-service.ts";
-import { createNamespaceService, type NamespaceFunctions } from "./services/namespace-service.ts";
-import { createPrivacyService, type PrivacyFunctions } from "./services/privacy-service.ts";
+import { createJobService } from "./services/job-service.ts";
+import { createNamespaceService } from "./services/namespace-service.ts";
+import { createPrivacyService } from "./services/privacy-service.ts";
 import { answerProbe } from "./services/probes.ts";
 import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
-import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
-import { createUploadService, type UploadFunctions } from "./services/upload-service.ts";
+import { createUploadService } from "./services/upload-service.ts";
 
 /** Everything that the API is made of. */
-export interface ApiOptions {
-  uploads: UploadFunctions;
-  fileQueries: FileQueryFunctions;
-  fileCommands: FileCommandFunctions;
-  namespaces: NamespaceFunctions;
-  events: EventFunctions;
-  subscriptions: SubscriptionFunctions;
-  audit: AuditFunctions;
-  privacy: PrivacyFunctions;
-  jobs: JobFunctions;
+export interface ApiOptions extends ApiFunctions {
   configurations: ConfigurationFunctions;
   /**
    * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to

@@ -1,15 +1,6 @@
 import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
-import type { BoundFunctions } from "./authorize.ts";
+import { type BoundFunctions, mapFamilies } from "./bound-functions.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
-import type { AuditFunctions } from "./services/audit-service.ts";
-import type { EventFunctions } from "./services/event-service.ts";
-import type { FileCommandFunctions } from "./services/file-command-service.ts";
-import type { FileQueryFunctions } from "./services/file-query-service.ts";
-import type { JobFunctions } from "./services/job-service.ts";
-import type { NamespaceFunctions } from "./services/namespace-service.ts";
-import type { PrivacyFunctions } from "./services/privacy-service.ts";
-import type { SubscriptionFunctions } from "./services/subscription-methods.ts";
-import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
  * How much of each class of work a process does at once, and how much waits. A class is work of similar cost that waits for
@@ -69,87 +60,83 @@ type WorkClasses<F> = {
 };
 
 /** Methods that answer with a stream are not here: the resources that they hold bound them. */
-const QUERY_CLASSES: WorkClasses<FileQueryFunctions> = {
-  getFile: "lookups",
-  listFiles: ({ filter }) => (filter.trim() === "" ? "pages" : "filtered reads"),
-  searchFiles: "filtered reads",
-  listGenerations: "pages",
-  listLinks: "pages",
-};
-
-/** The selection of PurgeFiles is a filtered read as well. */
-const COMMAND_CLASSES: WorkClasses<FileCommandFunctions> = {
-  createDownloadUrl: "lookups",
-  updateFile: "commands",
-  deleteFile: "commands",
-  undeleteFile: "commands",
-  moveFile: "commands",
-  restoreGeneration: "commands",
-  createLink: "commands",
-  revokeLink: "commands",
-  copyFile: "copies",
-  purgeFile: "calls to storage",
-  purgeFiles: "calls to storage",
-};
-
-/** Parts need an upload slot each, as streams do. */
-const UPLOAD_CLASSES: WorkClasses<BoundFunctions["uploads"]> = {
-  createUpload: "commands",
-  completeUpload: "calls to storage",
-  abortUpload: "calls to storage",
-  getUpload: "calls to storage",
-  signParts: "calls to storage",
-  createUploadToken: "commands",
-  admitPart: undefined,
-  writePart: undefined,
-};
-
-/** Namespaces are read from memory, after a look at what has changed; usage counts all rows of one. */
-const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
-  createNamespace: "commands",
-  getNamespace: "lookups",
-  listNamespaces: "lookups",
-  updateNamespace: "commands",
-  deleteNamespace: "commands",
-  getResidencyReport: "filtered reads",
-  getUsage: "filtered reads",
-  getGrants: "lookups",
-  setGrants: "commands",
-};
-
-/** A watch has limits of its own. */
-const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
-/** A namespace has few subscriptions. */
-const SUBSCRIPTION_CLASSES: WorkClasses<SubscriptionFunctions> = {
-  createSubscription: "commands",
-  getSubscription: "lookups",
-  listSubscriptions: "lookups",
-  updateSubscription: "commands",
-  deleteSubscription: "commands",
-  redeliverEvents: "commands",
-};
-/** A page of entries reads as many as a filtered read does. */
-const AUDIT_CLASSES: WorkClasses<AuditFunctions> = {
-  listAuditEntries: "filtered reads",
-  getInclusionProof: "calls to storage",
-};
-
-/** An erasure waits for storage for as long as it takes. */
-const PRIVACY_CLASSES: WorkClasses<PrivacyFunctions> = {
-  exportDataSubject: "filtered reads",
-  eraseDataSubject: "calls to storage",
-};
-
-/** Operations do their work in a job, which bounds it. */
-const JOB_CLASSES: WorkClasses<JobFunctions> = {
-  listJobs: "pages",
-  startPurge: "commands",
-  startCopy: "commands",
-  startAuditExport: "commands",
-  getOperation: "lookups",
-  listOperations: "pages",
-  waitOperation: "waits for operations",
-  cancelOperation: "commands",
+const CLASSES: { readonly [Family in keyof BoundFunctions]: WorkClasses<BoundFunctions[Family]> } = {
+  fileQueries: {
+    getFile: "lookups",
+    listFiles: ({ filter }) => (filter.trim() === "" ? "pages" : "filtered reads"),
+    searchFiles: "filtered reads",
+    listGenerations: "pages",
+    listLinks: "pages",
+  },
+  /** The selection of PurgeFiles is a filtered read as well. */
+  fileCommands: {
+    createDownloadUrl: "lookups",
+    updateFile: "commands",
+    deleteFile: "commands",
+    undeleteFile: "commands",
+    moveFile: "commands",
+    restoreGeneration: "commands",
+    createLink: "commands",
+    revokeLink: "commands",
+    copyFile: "copies",
+    purgeFile: "calls to storage",
+    purgeFiles: "calls to storage",
+  },
+  /** Parts need an upload slot each, as streams do. */
+  uploads: {
+    createUpload: "commands",
+    completeUpload: "calls to storage",
+    abortUpload: "calls to storage",
+    getUpload: "calls to storage",
+    signParts: "calls to storage",
+    createUploadToken: "commands",
+    admitPart: undefined,
+    writePart: undefined,
+  },
+  /** Namespaces are read from memory, after a look at what has changed; usage counts all rows of one. */
+  namespaces: {
+    createNamespace: "commands",
+    getNamespace: "lookups",
+    listNamespaces: "lookups",
+    updateNamespace: "commands",
+    deleteNamespace: "commands",
+    getResidencyReport: "filtered reads",
+    getUsage: "filtered reads",
+    getGrants: "lookups",
+    setGrants: "commands",
+  },
+  /** A watch has limits of its own. */
+  events: { listEvents: "pages" },
+  /** A namespace has few subscriptions. */
+  subscriptions: {
+    createSubscription: "commands",
+    getSubscription: "lookups",
+    listSubscriptions: "lookups",
+    updateSubscription: "commands",
+    deleteSubscription: "commands",
+    redeliverEvents: "commands",
+  },
+  /** A page of entries reads as many as a filtered read does. */
+  audit: {
+    listAuditEntries: "filtered reads",
+    getInclusionProof: "calls to storage",
+  },
+  /** An erasure waits for storage for as long as it takes. */
+  privacy: {
+    exportDataSubject: "filtered reads",
+    eraseDataSubject: "calls to storage",
+  },
+  /** Operations do their work in a job, which bounds it. */
+  jobs: {
+    listJobs: "pages",
+    startPurge: "commands",
+    startCopy: "commands",
+    startAuditExport: "commands",
+    getOperation: "lookups",
+    listOperations: "pages",
+    waitOperation: "waits for operations",
+    cancelOperation: "commands",
+  },
 };
 
 /** The limiters of a process. */
@@ -158,47 +145,25 @@ export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits
   return Object.fromEntries(entries) as WorkLimiters;
 }
 
-/** The functions of the API; each call does work for one caller. */
-export interface ApiFunctions {
-  uploads: UploadFunctions;
-  fileQueries: FileQueryFunctions;
-  fileCommands: FileCommandFunctions;
-  namespaces: NamespaceFunctions;
-  events: EventFunctions;
-  subscriptions: SubscriptionFunctions;
-  audit: AuditFunctions;
-  privacy: PrivacyFunctions;
-  jobs: JobFunctions;
-}
-
 /**
  * The same functions with limits: a call begins when its class has a slot for its caller. All faces of the API meet here. A
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: BoundFunctions, limiters: WorkLimiters): BoundFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events, subscriptions, audit, privacy, jobs } = functions;
-  return {
-    uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
-    fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
-    fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
-    namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
-    events: limitFunctions(events, EVENT_CLASSES, limiters),
-    subscriptions: limitFunctions(subscriptions, SUBSCRIPTION_CLASSES, limiters),
-    audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
-    privacy: limitFunctions(privacy, PRIVACY_CLASSES, limiters),
-    jobs: limitFunctions(jobs, JOB_CLASSES, limiters),
-  };
+  return mapFamilies(functions, (each, family) => limitFunctions(each, CLASSES[family], limiters));
 }
 
 type Call = (request: unknown, options: CallOptions) => Promise<unknown>;
 
-function limitFunctions<F extends object>(functions: F, classes: WorkClasses<F>, limiters: WorkLimiters): F {
+type Classes = Readonly<Record<string, WorkClass | ((request: never) => WorkClass) | undefined>>;
+
+function limitFunctions<F extends object>(functions: F, classes: Classes, limiters: WorkLimiters): F {
   const limited = { ...functions } as Record<string, Call>;
-  for (const [name, workClass] of Object.entries<WorkClass | ((request: unknown) => WorkClass) | undefined>(classes)) {
+  for (const [name, workClass] of Object.entries(classes)) {
     const work = limited[name] as Call;
     if (workClass === undefined) continue;
     limited[name] = (request, options) => {
-      const limiter = limiters[typeof workClass === "function" ? workClass(request) : workClass];
+      const limiter = limiters[typeof workClass === "function" ? workClass(request as never) : workClass];
       return limiter.run(options.caller.principal, () => work(request, options), { signal: options.signal });
     };
   }
