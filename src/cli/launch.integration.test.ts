@@ -51,6 +51,7 @@ describe("the launcher of sluice", function () {
     const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "ignore"] });
     const exited = once(child, "exit");
     const program = await until("the program runs", () => findChild(child));
+    await until("the launcher takes signals", () => takesSigterm(child));
     await until("it reads its command line", async () => (await readCommand(program)).includes("upload"));
     child.kill("SIGTERM");
     expect(await exited).to.deep.equal([null, "SIGTERM"]);
@@ -72,6 +73,12 @@ async function findOlderNode(): Promise<string | undefined> {
 async function findChild({ pid }: ChildProcess): Promise<number | undefined> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   return children.trim() === "" ? undefined : Number(children.trim().split(" ")[0]);
+}
+
+/** Whether a process has a handler of SIGTERM, which is signal 15; one that it has not ends the launcher alone. */
+async function takesSigterm({ pid }: ChildProcess): Promise<boolean> {
+  const [, caught = "0"] = /^SigCgt:\s+(\w+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8")) ?? [];
+  return (BigInt(`0x${caught}`) & (1n << 14n)) !== 0n;
 }
 
 /** The command line of a process; empty once it has ended. */

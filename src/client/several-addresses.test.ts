@@ -25,9 +25,7 @@ describe("a client of several addresses", () => {
   for (const refusal of refusals) {
     it(`goes on at the next after ${refusal.message}, and stays there`, async () => {
       servers[0].scripts.push({ act: refusal });
-      const begin = performance.now();
       await client.upload(bytes, "a");
-      if (refusal.code === Code.ResourceExhausted) expect(performance.now() - begin).to.be.at.least(58);
       expect(servers.map(({ uploads }) => uploads.length)).to.deep.equal([0, 1]);
       await client.upload(bytes, "b");
       expect(servers.map(({ uploads }) => uploads.length)).to.deep.equal([0, 2]);

@@ -99,7 +99,7 @@ describe("sluice audit, of a published log", function () {
 
   it("lets another log begin in a folder that none has, which is published from then on", async () => {
     const { access, close } = createTestAccess(s3.endpoint);
-    const now = () => new Date();
+    const now = () => rig.now;
     const store = createLogStore(access, { bucket: "bucket", prefix: "audit/", lockMs: 1, now });
     const publish = () =>
       new LogPublisher({ leaves: rig.leaves, store, signers: [parseNoteSigner(signingKey) as never], now }).publish();

@@ -15,11 +15,12 @@ export async function checkClocks(config: Config): Promise<Finding[]> {
   const offsets = await Promise.all([readStorageOffset(config), readDatabaseOffset(config)]);
   const owners = ["storage", "the database"];
   return offsets.flatMap((offsetMs, index) =>
-    offsetMs === undefined ? [] : [toFinding(offsetMs, owners[index] as string)],
+    offsetMs === undefined ? [] : [judgeClock(offsetMs, owners[index] as string)],
   );
 }
 
-function toFinding(offsetMs: number, owner: string): Finding {
+/** What is to be said of a clock that is so many milliseconds ahead of this host's, or behind it when negative. */
+export function judgeClock(offsetMs: number, owner: string): Finding {
   const seconds = Math.round(Math.abs(offsetMs) / 1000);
   if (Math.abs(offsetMs) <= OFFSET_MAX_MS) return well("clock", `${seconds} s off that of ${owner}`);
   const off = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;

@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { type OidcIssuer, startOidcIssuer } from "../../testing/rigs/callers/oidc-issuer.ts";
 import { captureText } from "../../testing/rigs/capture-text.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { callRest } from "../../testing/rigs/service/rest-client.ts";
 import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { runCli, type ServerCommands } from "../program.ts";
@@ -88,7 +89,7 @@ describe("sluice login", () => {
     const file = openLoginFile(env, [`${service.url}/`]);
     const login = await file.read();
     if (login === undefined) throw new Error("nobody is signed in");
-    await file.write({ ...login, token: await issuer.sign({ exp: Math.floor(Date.now() / 1000) - 10 }) });
+    await file.write({ ...login, token: await issuer.sign({ exp: Math.floor(fromNow(-60_000).getTime() / 1000) }) });
     const source = join(directory, "file");
     await writeFile(source, "bytes");
     expect(await run("upload", source, "renewed.txt")).to.deep.include({ code: 0 });
@@ -101,7 +102,7 @@ describe("sluice login", () => {
     const file = openLoginFile(env, [`${service.url}/`]);
     const login = await file.read();
     if (login === undefined) throw new Error("nobody is signed in");
-    const token = await issuer.sign({ exp: Math.floor(Date.now() / 1000) - 10 });
+    const token = await issuer.sign({ exp: Math.floor(fromNow(-60_000).getTime() / 1000) });
     await file.write({ ...login, token, expiresAt: 0, refreshToken: "used up" });
     const ended = await run("ls");
     expect([ended.code, ended.err.includes("has expired"), ended.err.includes("sluice login")]).to.deep.equal([
