@@ -1,16 +1,18 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { type DevStsServer, type StsIdentity, startDevSts } from "../../devstack/sts-server.ts";
+import { captureText } from "../../testing/rigs/capture-text.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../../testing/samples/sample-sts-identities.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
+import { runCli, type ServerCommands } from "../program.ts";
 
-const MAIN = new URL("../main.ts", import.meta.url).pathname;
 const SERVER_ID = "files.example.org";
 const OPS: StsIdentity = {
   ...{ accessKeyId: "ASIAEXAMPLEOPS000000", secretAccessKey: "secret-of-ops", sessionToken: "b3Bz" },
@@ -35,7 +37,7 @@ describe("sluice with the role of a task or a pod", () => {
     container = createServer((request, response) => {
       const identity = request.url === "/ops" ? OPS : SAMPLE_ROLE;
       const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: Token } = identity;
-      const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+      const Expiration = fromNow(3_600_000).toISOString();
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify({ AccessKeyId, SecretAccessKey, Token, Expiration }));
     });
@@ -52,7 +54,7 @@ describe("sluice with the role of a task or a pod", () => {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
 
-  const run = (
+  const run = async (
     role: "ops" | "uploader",
     args: readonly string[],
     overrides: Record<string, string | undefined> = {},
@@ -64,11 +66,18 @@ describe("sluice with the role of a task or a pod", () => {
       ...{ AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/${role}`, AWS_EC2_METADATA_DISABLED: "true" },
       ...overrides,
     };
-    return new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
-      execFile(process.execPath, [MAIN, ...args], { env, cwd: directory }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : error.code, out, err }),
-      );
-    });
+    const before = process.env;
+    // The AWS SDK's chain of credentials reads the environment of the process.
+    process.env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+    try {
+      const [stdout, stderr, stdin] = [captureText(), captureText(), new PassThrough().end()];
+      const { signal } = new AbortController();
+      const terminal = { stdout, stderr, stdin, env: process.env, signal };
+      const code = await runCli(args, terminal, {} as ServerCommands);
+      return { code, out: stdout.text(), err: stderr.text() };
+    } finally {
+      process.env = before;
+    }
   };
 
   /** Runs a block of docs/security.md: its exports are the environment, and its commands are run one after the other. */
@@ -82,7 +91,8 @@ describe("sluice with the role of a task or a pod", () => {
     );
     const commands = [...block.matchAll(/^npx sluice (.*)$/gm)].map(([, command = ""]) => command.split(" "));
     expect(commands).to.have.lengthOf(1);
-    return await run(role, commands[0] ?? [], { ...exported, ...overrides, SLUICE_URL: service.url });
+    const args = commands[0]?.map((word) => (word === "report.pdf" ? join(directory, word) : word)) ?? [];
+    return await run(role, args, { ...exported, ...overrides, SLUICE_URL: service.url });
   };
 
   it("starts the service by the variables of the page", () => {
@@ -148,4 +158,4 @@ describe("sluice with the role of a task or a pod", () => {
     const { code, err } = await run("uploader", ["ls"], { SLUICE_IAM_SERVER_ID: "other.example.org" });
     expect([code, err.includes("SLUICE_IAM_SERVER_ID")], err).to.deep.equal([1, true]);
   });
-}).timeout(120_000);
+});
