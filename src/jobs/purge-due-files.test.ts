@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { createStoredFiles } from "../testing/fakes/stored-files.ts";
 import { nextIdentity } from "../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../testing/rigs/uploads/stored-files.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 
 describe("purgeDueFiles", () => {

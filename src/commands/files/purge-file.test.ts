@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
 import type { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
 import { nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../../testing/rigs/uploads/stored-files.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type PurgeFileRequest, purgeFile } from "./purge-file.ts";
 

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
 import { WorkLimiter } from "../../domain/limits/work-limiter.ts";
-import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
 import { nextIdentity, nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../../testing/rigs/uploads/stored-files.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type PurgeFilesRequest, purgeFiles } from "./purge-files.ts";
 

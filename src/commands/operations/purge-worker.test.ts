@@ -3,8 +3,8 @@ import { WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Operation } from "../../domain/jobs/operation.ts";
 import { withinScope } from "../../queries/within-scope.ts";
-import { createStoredFiles } from "../../testing/fakes/stored-files.ts";
 import { nextUuid } from "../../testing/rigs/database/repository-subject.ts";
+import { createStoredFiles } from "../../testing/rigs/uploads/stored-files.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { createPurgeWorker } from "./purge-worker.ts";
 

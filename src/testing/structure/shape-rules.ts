@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { countFolders } from "./measure-house.ts";
 import { lineOf, type SourceFile, walk } from "./source-file.ts";
 
 const FILE_LINES_MAX = 300;
@@ -6,6 +7,8 @@ const FILE_LINES_MAX = 300;
 const TEST_LINES_MAX = 600;
 const FUNCTION_LINES_MAX = 70;
 const PARAMETERS_MAX = 3;
+/** More files than this, beside their tests, are no room that one can name from memory. */
+const FOLDER_FILES_MAX = 25;
 /** One literal that is the whole configuration, each value with its reason: in pieces it would be harder to read. */
 const LONG_FUNCTIONS = new Set(["src/config/config.ts toConfig"]);
 
@@ -16,6 +19,17 @@ const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*((\.integration|\.endurance)?\.test)?
 /** Files and functions that grew too large, or whose names say nothing, each as the sentence that mends it. */
 export function findShapeBreaches(file: SourceFile): string[] {
   return [...findNameBreaches(file.path), ...findLengthBreach(file), ...findFunctionBreaches(file)];
+}
+
+/** Folders with too many files, each as the sentence that mends it. */
+export function findFullFolders(files: readonly Pick<SourceFile, "path">[]): string[] {
+  return [...countFolders(files)].flatMap(([folder, count]) =>
+    count <= FOLDER_FILES_MAX
+      ? []
+      : [
+          `${folder}: has ${count} files beside their tests, ${FOLDER_FILES_MAX} is the limit; give it inner rooms, by family and never by kind`,
+        ],
+  );
 }
 
 function findNameBreaches(path: string): string[] {

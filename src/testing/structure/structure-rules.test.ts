@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { findImportCycles } from "./import-cycles.ts";
 import { findLoadBreaches } from "./load-rules.ts";
 import { findRoomBreaches } from "./room-rules.ts";
-import { findShapeBreaches } from "./shape-rules.ts";
+import { findFullFolders, findShapeBreaches } from "./shape-rules.ts";
 import { parseSourceFile } from "./source-file.ts";
 import {
   findEnvironmentReads,
@@ -170,6 +170,15 @@ describe("the rules of the structure", () => {
       expect(breachesOf(`import { f } from "./b.ts";\n${lines(300)}`), "imports do not count").to.deep.equal([]);
       expect(breachesOf(lines(600), "src/domain/a.test.ts")).to.deep.equal([]);
       expect(breachesOf(lines(601), "src/domain/a.test.ts")).to.have.lengthOf(1);
+    });
+
+    it("bound folders, without their tests", () => {
+      const folder = (count: number) => Array.from({ length: count }, (_, at) => ({ path: `src/s3/a${at}.ts` }));
+      const tests = [{ path: "src/s3/a.test.ts" }, { path: "src/s3/a.integration.test.ts" }];
+      expect(findFullFolders([...folder(25), ...tests, { path: "src/s3/bodies/b.ts" }])).to.deep.equal([]);
+      expect(findFullFolders(folder(26))).to.deep.equal([
+        "src/s3: has 26 files beside their tests, 25 is the limit; give it inner rooms, by family and never by kind",
+      ]);
     });
 
     it("bound functions, without the named ones inside", () => {

@@ -6,7 +6,7 @@ import { findMechanismBreaches } from "./mechanism-rules.ts";
 import { PAGES, pageOf } from "./pages.ts";
 import { findRoomBreaches, roomOf } from "./room-rules.ts";
 import { ROOMS } from "./rooms.ts";
-import { findShapeBreaches } from "./shape-rules.ts";
+import { findFullFolders, findShapeBreaches } from "./shape-rules.ts";
 import { readSourceFiles } from "./source-file.ts";
 import {
   findEnvironmentReads,
@@ -48,6 +48,10 @@ describe("the structure of the code", () => {
 
   it("keeps files and functions small and named for concepts", () => {
     expectNone(files.flatMap(findShapeBreaches));
+  });
+
+  it("gives folders that are full inner rooms", () => {
+    expectNone(findFullFolders(files));
   });
 
   it("reads the environment in config.ts alone", () => {

@@ -1,4 +1,8 @@
-import type { File } from "../../domain/files/file.ts";
+import type { File } from "../../../domain/files/file.ts";
+import { FakeFileRepository } from "../../fakes/fake-file-repository.ts";
+import { FakeObjectStore } from "../../fakes/fake-object-store.ts";
+import { createFakeUploads } from "../../fakes/uploads/fake-upload-repositories.ts";
+import { SAMPLE_BYTES } from "../../samples/sample-records.ts";
 import {
   createOpen,
   nextIdentity,
@@ -6,11 +10,7 @@ import {
   nextUuid,
   RETENTION_MS,
   sampleObject,
-} from "../rigs/database/repository-subject.ts";
-import { SAMPLE_BYTES } from "../samples/sample-records.ts";
-import { FakeFileRepository } from "./fake-file-repository.ts";
-import { FakeObjectStore } from "./fake-object-store.ts";
-import { createFakeUploads } from "./uploads/fake-upload-repositories.ts";
+} from "../database/repository-subject.ts";
 
 /** Repositories and storage in memory, on one clock, and what stores files in both; the bucket is named "bucket". */
 export function createStoredFiles(options: Partial<ConstructorParameters<typeof FakeObjectStore>[0]> = {}) {
