@@ -3,7 +3,7 @@ import { readBearerToken, refuseToken } from "../bearer-token.ts";
 import { looksLikeJwt } from "../choose-authenticator.ts";
 import { VerifiedTokens } from "../verified-tokens.ts";
 import type { FetchedKeys } from "./fetch-keys.ts";
-import { IssuerKeys, type KeyTimes } from "./issuer-keys.ts";
+import { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPolicy } from "./issuer-policy.ts";
 import { type Issuer, type VerifiedToken, verifyToken } from "./verify-token.ts";
 
@@ -13,7 +13,6 @@ export interface OidcOptions {
   fetchKeys: (policy: IssuerPolicy) => Promise<FetchedKeys>;
   /** Milliseconds since 1970. */
   now?: () => number;
-  times?: KeyTimes;
   /** Hears after each fetch of an issuer's keys what is wrong with it, or undefined when all is well. */
   onState?: (alias: string, problem: string | undefined) => void;
 }
@@ -29,7 +28,7 @@ export interface OidcAuthenticator {
  * issuer change: verifying costs some 100 µs of a signature. Rejects as `verifyToken` does.
  */
 export function startOidcAuthenticator(options: OidcOptions): OidcAuthenticator {
-  const { fetchKeys, now = Date.now, times, onState } = options;
+  const { fetchKeys, now = Date.now, onState } = options;
   const issuers = new Map<string, Issuer>();
   for (const policy of options.issuers) {
     const keys = new IssuerKeys({
@@ -37,7 +36,6 @@ export function startOidcAuthenticator(options: OidcOptions): OidcAuthenticator 
       fetchKeys: () => fetchKeys(policy),
       now,
       onState: (problem) => onState?.(policy.alias, problem),
-      ...(times !== undefined && { times }),
     });
     issuers.set(policy.issuer, { policy, keys });
   }

@@ -37,6 +37,31 @@ describe("updateFile", () => {
   const refusalOf = async (request: Partial<UpdateFileRequest>) =>
     (await catchError(() => update(request))) as DomainError;
 
+  it("is another command by whatever of its request is another", async () => {
+    const contents: string[] = [];
+    const noting = {
+      ...deps,
+      files: {
+        ...files,
+        update: async (...[, , { identity, change }]: Parameters<FileRepository["update"]>) => {
+          contents.push(Buffer.from(identity.contentSha256).toString("hex"));
+          return { ...current, ...change(current) };
+        },
+      },
+    };
+    const requests: Partial<UpdateFileRequest>[] = [
+      ...[{}, { updateMask: ["labels"] }, { updateMask: ["metadata"] }, { etag: toFileEtag(FILE) }],
+      ...[{ generation: 1 }, { generation: 2 }, { values: { ...NO_VALUES, dataSubject: "s1" } }, { path: "other" }],
+    ];
+    for (const request of requests)
+      await updateFile(
+        noting,
+        { ...REQUEST, values: { ...NO_VALUES, dataSubject: "s0" }, ...request },
+        { caller: SAMPLE_CALLER },
+      );
+    expect(new Set(contents).size).to.equal(requests.length);
+  });
+
   it("changes what is given when there is no mask", async () => {
     const file = await update({ values: { ...NO_VALUES, labels: { a: "b" }, dataSubject: "s1" } });
     expect(file).to.deep.equal({ ...FILE, labels: { a: "b" }, dataSubject: "s1" });
