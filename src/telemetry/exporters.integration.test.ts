@@ -12,8 +12,7 @@ const NEVER_MS = 3_600_000;
 /** Many more than wait, and most that may be sent: a full batch leaves the queue at once. */
 const [ENDED, SENT_MAX] = [20_000, 2048 + 512];
 
-describe("exporters to a collector that takes what is sent and never answers", function () {
-  this.timeout(60_000);
+describe("exporters to a collector that takes what is sent and never answers", () => {
   let silent: Server;
   let received: number;
   before(async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
@@ -30,7 +30,7 @@ describe("createSignedTransport", () => {
       try {
         const { payloadHash } = verifySignature(request, parseRequestTarget(request.url ?? ""), {
           ...{ ...KEYS, region: "eu-central-1", service },
-          ...{ servesRegion: () => true, regionOf: () => undefined, now: Date.now },
+          ...{ servesRegion: () => true, regionOf: () => undefined, now: () => signedAt(request) },
         });
         expect(payloadHash).to.equal(createHash("sha256").update(body).digest("hex"));
         expect(request.headers).to.include({
@@ -80,3 +80,10 @@ describe("createSignedTransport", () => {
     expect(await send(9)).to.include({ status: "retryable" });
   });
 });
+
+/** When a request says that it was signed, in milliseconds. */
+function signedAt({ headers }: IncomingMessage): number {
+  const [, day, time] = /^(\d{8})T(\d{6})Z$/.exec(String(headers["x-amz-date"])) ?? [];
+  const pairs = [4, 6].map((at) => day?.slice(at, at + 2));
+  return Date.parse(`${day?.slice(0, 4)}-${pairs.join("-")}T${time?.match(/../g)?.join(":")}Z`);
+}

@@ -16,8 +16,7 @@ const EVENTS = "sluice.v1.EventService";
 const QUERIES = "sluice.v1.FileQueryService";
 const WRONG_TOKEN = "a-token-of-nobody";
 
-describe("What a service tells of its calls", function () {
-  this.timeout(180_000);
+describe("What a service tells of its calls", () => {
   let collector: OtlpReceiver;
   let receiver: WebhookReceiver;
   let storage: DevS3;
@@ -41,6 +40,7 @@ describe("What a service tells of its calls", function () {
         OTEL_METRICS_EXPORTER: "none",
         // Nothing but what callers record.
         OTEL_TRACES_SAMPLER_ARG: "0",
+        SLUICE_SLOW_CALL_MS: "3600000",
         SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS.slice(0, 1)),
         SLUICE_WEBHOOK_NETWORKS: "127.0.0.0/8",
       },
@@ -87,6 +87,19 @@ describe("What a service tells of its calls", function () {
     const journal = await rest(`auditEntries?filter=${encodeURIComponent(`trace_id = "${traceId}"`)}`);
     expect(journal.body.entries.map(({ action }: { action: string }) => action)).to.include("CommitUpload");
     await client.deleteSubscription(subscription.subscriptionId);
+  });
+
+  it("goes on with the trace of a caller, and records what the caller records and nothing else", async () => {
+    const { traceId, headers } = recorded("d");
+    const other = recorded("e");
+    await rest("files/traced.bin", { headers: { traceparent: other.headers.traceparent.replace(/01$/, "00") } });
+    await rest("files/traced.bin");
+    await rest("files/traced.bin", { headers });
+    const span = await spanOf(`${QUERIES}/GetFile`);
+    expect(span).to.include({ traceId, parentSpanId: "d".repeat(16) });
+    const children = collector.spans.filter(({ parentSpanId }) => parentSpanId === span.spanId);
+    expect(children.map(({ name }) => name)).to.deep.equal(["SELECT file"]);
+    expect(collector.spans.filter((one) => one.traceId === other.traceId)).to.deep.equal([]);
   });
 
   it("has the statements of a stream in the trace of its call, whatever asks for the next piece", async () => {
