@@ -12,7 +12,7 @@ describe("createPositionInterceptor", () => {
     fileQueries: { getFile: async () => sampleFile() },
     fileCommands: {
       deleteFile: async () => sampleFile(),
-      createDownloadUrl: async () => ({ url: "https://s3.example", expireTime: new Date(), file: sampleFile() }),
+      createDownloadUrl: async () => ({ url: "https://s3.example", expireTime: new Date(0), file: sampleFile() }),
     },
   };
   const request = { namespace: "default", path: "a", requestId: crypto.randomUUID() };

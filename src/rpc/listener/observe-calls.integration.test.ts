@@ -14,8 +14,7 @@ const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
 const QUERIES = "sluice.v1.FileQueryService";
 
-describe("The call log of a service", function () {
-  this.timeout(120_000);
+describe("The call log of a service", () => {
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start();

@@ -15,8 +15,7 @@ import { until } from "../../testing/rigs/until.ts";
 
 const AWAY = { status: 503, reason: "DATABASE_UNAVAILABLE", retryAfter: "1" };
 
-describe("A service whose database is away", function () {
-  this.timeout(240_000);
+describe("A service whose database is away", () => {
   let directory: string;
   let postgres: EmbeddedPostgres;
   let service: RunningService;

@@ -11,8 +11,7 @@ import { type RunningService, startService } from "../../testing/rigs/service/ru
 import { until } from "../../testing/rigs/until.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 
-describe("EventService over gRPC and REST", function () {
-  this.timeout(60_000);
+describe("EventService over gRPC and REST", () => {
   let service: RunningService;
   let transport: ReturnType<typeof createGrpcTransport>;
   const ending = new AbortController();

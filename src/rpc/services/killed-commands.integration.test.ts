@@ -12,8 +12,7 @@ import { seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts
 
 const HEADERS = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
 
-describe("A process that is killed in the middle of a file's command", function () {
-  this.timeout(60_000);
+describe("A process that is killed in the middle of a file's command", () => {
   let rig: UploadRig;
   let victim: ServiceProcess;
   before(async () => {

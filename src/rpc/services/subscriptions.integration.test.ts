@@ -18,8 +18,7 @@ import { catchError } from "../../testing/samples/sample-records.ts";
 
 const BUS = "arn:aws:events:eu-central-1:111122223333:event-bus/files";
 
-describe("subscriptions of EventService, with webhooks that are real servers", function () {
-  this.timeout(60_000);
+describe("subscriptions of EventService, with webhooks that are real servers", () => {
   let service: RunningService;
   let receiver: WebhookReceiver;
   let paths = 0;

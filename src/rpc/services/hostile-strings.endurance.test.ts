@@ -1,0 +1,3 @@
+import { HOSTILE, hostileStrings } from "../../testing/rigs/service/hostile-strings.ts";
+
+hostileStrings(HOSTILE.length);
