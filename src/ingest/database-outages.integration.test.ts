@@ -26,8 +26,7 @@ describe("An upload while the database is gone", () => {
   };
   const restart = () => start(postgres.port);
 
-  before(async function () {
-    this.timeout(240_000);
+  before(async () => {
     directory = await mkdtemp(join(tmpdir(), "sluice-outage-"));
     await start();
     await migrate({ url: postgres.url });
@@ -132,14 +131,12 @@ describe("An upload while the database is gone", () => {
     const refused = await late.create().status;
     expect(refused).to.include({ ...UNAVAILABLE });
     expect(late.service.app.load).to.deep.equal({ sessions: 0, partBytes: 0 });
-    const startedAt = performance.now();
-    await until("it has tried several times", () => performance.now() - startedAt > 3000);
+    await restart();
+    await untilReady(late.service.app);
     const logged = late.service.errorsLogged.map(({ msg }) => msg);
     expect(logged, "said once").to.deep.equal([
       "the database is not usable: the metadata database cannot be reached; try again shortly",
     ]);
-    await restart();
-    await untilReady(late.service.app);
     await rig.query("SELECT 1");
     await late.stop();
   });

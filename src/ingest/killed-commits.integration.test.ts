@@ -7,8 +7,7 @@ import { type ServiceProcess, startServiceProcess } from "../testing/rigs/servic
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
-describe("A process that is killed between S3's Complete and the commit", function () {
-  this.timeout(240_000);
+describe("A process that is killed between S3's Complete and the commit", () => {
   let rig: UploadRig;
   let victim: ServiceProcess;
   before(async () => {

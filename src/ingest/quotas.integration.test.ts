@@ -21,8 +21,7 @@ const NONE: NamespaceLimits = {
   principalStoredBytesMax: null,
 };
 
-describe("Quotas of a namespace", function () {
-  this.timeout(60_000);
+describe("Quotas of a namespace", () => {
   let rig: UploadRig;
   before(async () => {
     // Fifty streams wait for one another to begin, which takes a slow machine some seconds.

@@ -1,8 +1,9 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
+import { fileOfAllParts } from "../testing/rigs/uploads/file-of-all-parts.ts";
 import { encodeRequest } from "../testing/rigs/uploads/raw-write-call.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
 describe("A file may have", () => {
   let rig: UploadRig;
@@ -67,33 +68,5 @@ function toTinyChunks(bytes: Uint8Array, offset: number, { withCrc }: { withCrc:
   return Buffer.concat(messages);
 }
 
-describe("A file of 10,000 parts", () => {
-  const smallestPart = 1024;
-  let rig: UploadRig;
-  before(async () => {
-    const budget = String(2 ** 20);
-    rig = await UploadRig.start({
-      settings: { SLUICE_PART_SIZE_BYTES: String(smallestPart), SLUICE_MEMORY_BUDGET_BYTES: budget },
-    });
-  });
-  after(() => rig.stop());
-
-  it("is stored and read back; the part after the last is refused and costs nothing durable", async function () {
-    this.timeout(180_000);
-    const bytes = seededBytes(10_000 * smallestPart * 2);
-    const call = rig.create();
-    const { uploadId } = await call.started();
-    call
-      .sendBytes(bytes, { chunkBytes: 65_536 })
-      .send({ chunk: { offset: BigInt(bytes.length), data: Uint8Array.of(1) } });
-    const max = String(bytes.length);
-    const metadata = { end_offset: String(bytes.length + 1), size_bytes_max: max };
-    const says = `this upload takes at most ${max} bytes`;
-    const { metadata: details } = await expectRefused(call, { code: 3, reason: "SIZE_LIMIT", says, metadata });
-    expect(Number(details.durable_offset)).to.equal(bytes.length);
-    await rig.complete(uploadId, bytes);
-    await rig.expectNothingLeft();
-    const [row] = await rig.query("SELECT count(*)::int AS parts FROM part WHERE upload_id = $1", [uploadId]);
-    expect(row).to.deep.equal({ parts: 10_000 });
-  });
-});
+// The second tier has 10,000 parts.
+fileOfAllParts(12);

@@ -23,13 +23,18 @@ describe("WriteStream", () => {
   const metrics = useCollectedMetrics();
   const open = (
     bench: Bench,
-    options: { uploads?: Bench["access"]["uploads"]; markCommit?: WriteStreamOptions["markCommit"] } = {},
+    options: {
+      uploads?: Bench["access"]["uploads"];
+      markCommit?: WriteStreamOptions["markCommit"];
+      now?: () => number;
+    } = {},
   ) => {
     const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
     const sent: WriteUploadResponse[] = [];
     const behind: { position?: CommitPosition | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
-    const access = { ...bench.access, uploads: options.uploads ?? bench.access.uploads, sessions };
+    const { uploads = bench.access.uploads, now = () => 0 } = options;
+    const access = { ...bench.access, uploads, sessions, now };
     const stream = new WriteStream(
       {
         authenticate: async () => SAMPLE_CALLER,
@@ -88,6 +93,40 @@ describe("WriteStream", () => {
     expect(error?.reason).to.equal("SEQUENCE_INVALID");
     expect(error?.details).to.include({ durable_offset: 0 });
     expect(sessions.size).to.equal(0);
+  });
+
+  it("waits for a caller who is slow or only keeps the stream alive, and ends it when nothing comes for the stall limit", async () => {
+    const stallTimeoutMs = 4;
+    let now = 0;
+    let read = 0;
+    const clock = () => {
+      read += 1;
+      return now;
+    };
+    const { stream, sent, ended, sessions } = open(createBench({ limits: { stallTimeoutMs } }), { now: clock });
+    stream.onMessage(start());
+    await until("it writes", () => !stream.isWaiting);
+    let isOver = false;
+    void ended.finally(() => {
+      isOver = true;
+    });
+    let offset = 0;
+    for (const lengthBytes of [0, 1, 0, 1, 0, 0, 1, 1]) {
+      const chunk = stream.onChunk({ offset, lengthBytes, crc32: undefined });
+      chunk.write(new Uint8Array(lengthBytes));
+      chunk.endChunk();
+      offset += lengthBytes;
+      now += stallTimeoutMs - 1;
+      const seen = read;
+      await until("the stream has been looked at again", () => read > seen);
+    }
+    expect(isOver).to.equal(false);
+    now += stallTimeoutMs;
+    const error = await ended;
+    expect(error?.reason).to.equal("STALLED");
+    expect(error?.details).to.include({ stall_timeout_ms: stallTimeoutMs, durable_offset: 0 });
+    await until("its slot is free", () => sessions.size === 0);
+    expect(sent.map(({ message }) => message.case)).to.include("started");
   });
 
   it("says where to go on after a defect too, and nothing of the defect", async () => {

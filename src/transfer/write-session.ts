@@ -17,6 +17,8 @@ import { type ChunkWriter, UploadWriter } from "./upload-writer.ts";
 /** What a stream that has begun works with. */
 export interface SessionAccess extends TransferAccess {
   sessions: UploadSessions;
+  /** The clock of stalls, progress and heartbeats, in milliseconds; tests inject it. */
+  now?: () => number;
 }
 
 /** What a stream is begun with, beside its request. */
@@ -55,13 +57,14 @@ export class WriteSession implements WritingSession {
   readonly #writer: UploadWriter | undefined;
   readonly #meter: TransferMeter;
   readonly #timer: NodeJS.Timeout;
-  #activityAt = performance.now();
+  readonly #now: () => number;
+  #activityAt: number;
   /** When bytes came last, or the caller could not send any. */
-  #bytesAt = performance.now();
+  #bytesAt: number;
   #takenBytes = -1;
   #progressAt = 0;
   #progressed = -1;
-  #heartbeatAt = performance.now();
+  #heartbeatAt: number;
   #heartbeat: Promise<void> = Promise.resolve();
   #isFinishing = false;
   #isClosing = false;
@@ -74,6 +77,8 @@ export class WriteSession implements WritingSession {
     options: Omit<BeginOptions, "caller"> & { committer: Actor; fileSizeMaxBytes: number; slot: UploadSlot },
   ) {
     this.#access = access;
+    this.#now = access.now ?? (() => performance.now());
+    this.#activityAt = this.#bytesAt = this.#heartbeatAt = this.#now();
     this.#slot = options.slot;
     this.#granted = granted;
     this.#events = options.events;
@@ -123,12 +128,12 @@ export class WriteSession implements WritingSession {
   }
 
   get silentMs(): number {
-    return this.#isClosing || this.#isFinishing ? 0 : performance.now() - this.#bytesAt;
+    return this.#isClosing || this.#isFinishing ? 0 : this.#now() - this.#bytesAt;
   }
 
   /** Begins a chunk. The result takes its bytes; a chunk that does not fit is refused before any of them is taken. */
   beginChunk(header: ChunkHeader): ChunkWriter {
-    this.#activityAt = performance.now();
+    this.#activityAt = this.#now();
     if (this.#writer !== undefined) {
       this.#writer.beginChunk(header);
       return this.#writer;
@@ -201,7 +206,7 @@ export class WriteSession implements WritingSession {
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = this.#now();
     const writer = this.#writer;
     if (writer !== undefined && writer.takenBytes !== this.#takenBytes) {
       this.#takenBytes = writer.takenBytes;
