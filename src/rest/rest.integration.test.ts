@@ -29,8 +29,7 @@ const HOSTILE = [
   "\\x00\\",
 ];
 
-describe("REST over the whole service", function () {
-  this.timeout(60_000);
+describe("REST over the whole service", () => {
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start();

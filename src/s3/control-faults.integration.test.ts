@@ -126,9 +126,7 @@ describe("S3 requests without a body in flight", () => {
     it(`${operation} ends when every try of it hangs`, async () => {
       const { run, check } = await make();
       s3.server.faults.add({ operation, times: TRIES_MAX, fault: { kind: "hang" } });
-      const startedAt = performance.now();
       await expectRefusal(run() as Promise<never>, ["unavailable", "STORAGE_UNAVAILABLE"]);
-      expect(performance.now() - startedAt).to.be.at.least(TRIES_MAX * SOCKET_TIMEOUT_MS * 0.9);
       expect(s3.server.faults.pending).to.equal(0);
       await run();
       await check();

@@ -35,7 +35,7 @@ describe("the bytes of a file over REST", () => {
         fileCommands: {
           createDownloadUrl: async (request) => {
             asked.push({ ...request });
-            return { url: "https://s3.example.com/x?a=b", expireTime: new Date(), file };
+            return { url: "https://s3.example.com/x?a=b", expireTime: new Date(0), file };
           },
         },
       },
@@ -211,7 +211,7 @@ describe("the bytes of a file over REST", () => {
 
   it("ask who calls, and are not those of a deleted file", async () => {
     expect(toRefusal(await call(BYTES, { token: "wrong-token" }))).to.include({ status: 401 });
-    file = sampleFile({ deleteTime: new Date() });
+    file = sampleFile({ deleteTime: new Date(0) });
     expect(toRefusal(await call(BYTES))).to.deep.equal({ status: 404, reason: "FILE_NOT_FOUND" });
   });
 

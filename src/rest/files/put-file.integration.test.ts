@@ -13,8 +13,7 @@ import { seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts
 const FILES = "/v1/namespaces/default/files";
 const AUTHORIZED = { authorization: `Bearer ${SERVICE_TOKEN}` };
 
-describe("PUT of a file", function () {
-  this.timeout(60_000);
+describe("PUT of a file", () => {
   let rig: UploadRig;
   let session: http2.ClientHttp2Session;
   before(async () => {

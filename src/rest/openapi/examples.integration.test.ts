@@ -50,8 +50,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
 /** The token of a link is only in the link's URL: a visitor has the URL. A watch of events has no end. */
 const WITHOUT_EXAMPLE = ["OpenLink", "WatchEvents"];
 
-describe("The examples of the OpenAPI document", function () {
-  this.timeout(120_000);
+describe("The examples of the OpenAPI document", () => {
   let service: RunningService;
   const operations = new Map<string, Operation>();
 

@@ -8,8 +8,7 @@ import { createReadClient } from "./read-client.ts";
 const REGION = "eu-central-1";
 const OWN = { AWS_ACCESS_KEY_ID: "own", AWS_SECRET_ACCESS_KEY: "secret" };
 
-describe("createReadClient on moto's STS", function () {
-  this.timeout(240_000);
+describe("createReadClient on moto's STS", () => {
   let moto: Moto | undefined;
   let environment: NodeJS.ProcessEnv;
 

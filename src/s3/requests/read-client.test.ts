@@ -4,6 +4,7 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
+import { fromNow } from "../../testing/rigs/from-now.ts";
 import { Connections } from "./connections.ts";
 import { createReadClient } from "./read-client.ts";
 
@@ -95,7 +96,7 @@ const REFUSAL =
   "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
 
 function toSession(at: number, lastsSeconds: number): string {
-  const expiration = new Date(Date.now() + lastsSeconds * 1000).toISOString();
+  const expiration = fromNow(lastsSeconds * 1000).toISOString();
   return (
     `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLE${at}</AccessKeyId>` +
     `<SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>${expiration}</Expiration>` +
