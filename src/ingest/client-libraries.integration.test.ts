@@ -10,7 +10,13 @@ import { expect } from "chai";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { UploadService, type WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { encodeFrame } from "../client/uploads/grpc-frames.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/service/running-service.ts";
+import { soon } from "../testing/rigs/from-now.ts";
+import {
+  PART_BYTES,
+  type RunningService,
+  SERVICE_TOKEN,
+  startService,
+} from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
@@ -21,10 +27,16 @@ const bytes = seededBytes(9 * PART_BYTES + 7);
 
 describe("WriteUpload from client libraries:", () => {
   let rig: UploadRig;
+  /** A service that ends whoever is silent for a second, be it only because the machine is busy: callers who are not silent keep off it. */
+  let hasty: RunningService;
   before(async () => {
-    rig = await UploadRig.start({ settings: { SLUICE_STALL_TIMEOUT_MS: "1000" } });
+    rig = await UploadRig.start();
+    hasty = await startService({ settings: { SLUICE_STALL_TIMEOUT_MS: "1000" } });
   });
-  after(() => rig.stop());
+  after(async () => {
+    await hasty?.stop();
+    await rig?.stop();
+  });
   afterEach(() => rig.expectNothingLeft());
 
   const start = (path: string, extra: object = {}): Request => ({
@@ -53,10 +65,10 @@ describe("WriteUpload from client libraries:", () => {
   for (const [name, createTransport] of transports) {
     describe(name, () => {
       const headers = { authorization: `Bearer ${SERVICE_TOKEN}` };
-      const client = () => createClient(UploadService, createTransport(rig.service.url));
-      const reasonOf = async (requests: AsyncIterable<Request>, options: object = {}) => {
+      const client = (url = rig.service.url) => createClient(UploadService, createTransport(url));
+      const reasonOf = async (requests: AsyncIterable<Request>, options: object = {}, url?: string) => {
         try {
-          for await (const _ of client().writeUpload(requests, { headers, ...options }));
+          for await (const _ of client(url).writeUpload(requests, { headers, ...options }));
           return "none";
         } catch (error) {
           const info = (error as import("@connectrpc/connect").ConnectError).findDetails(ErrorInfoSchema)[0];
@@ -120,7 +132,7 @@ describe("WriteUpload from client libraries:", () => {
           yield chunk(0, Buffer.from("some"));
           await silence.promise;
         }
-        expect(await reasonOf(silent())).to.equal("STALLED 0");
+        expect(await reasonOf(silent(), {}, hasty.url)).to.equal("STALLED 0");
         silence.resolve();
       });
 
@@ -193,15 +205,14 @@ describe("WriteUpload from client libraries:", () => {
 
   it("grpc-js, which stops at its deadline; what is durable stays, to go on from", async () => {
     const { client, write } = createGrpcJs();
-    const call = write(SERVICE_TOKEN, { deadline: Date.now() + 1000 });
-    let uploadId = "";
+    const first = rig.create({ sizeBytes: BigInt(bytes.length) });
+    const { uploadId } = await first.started();
+    first.sendBytes(bytes.subarray(0, 2 * PART_BYTES));
+    await first.durable(2 * PART_BYTES);
+    first.reset();
+    const call = write(SERVICE_TOKEN, { deadline: soon() });
     const error = new Promise<grpc.ServiceError>((resolve) => call.on("error", resolve));
-    call.on("data", ({ started }) => {
-      uploadId = started?.uploadId ?? uploadId;
-    });
-    const value = { requestId: randomUUID(), namespace: "default", path: rig.nextPath() };
-    call.write({ start: { create: { ...value, sizeBytes: String(bytes.length) } } });
-    call.write({ chunk: { offset: 0, data: bytes.subarray(0, 2 * PART_BYTES) } });
+    call.write({ start: { upload: { namespace: "default", uploadId } } });
     const keepAlive = setInterval(() => call.write({ chunk: { offset: 2 * PART_BYTES } }), 100);
     expect((await error).code).to.equal(grpc.status.DEADLINE_EXCEEDED);
     clearInterval(keepAlive);

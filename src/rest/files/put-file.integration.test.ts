@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { callRest, type RestAnswer, sendRaw, toRefusal } from "../../testing/rigs/service/rest-client.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../../testing/rigs/service/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN, startService } from "../../testing/rigs/service/running-service.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes, UploadRig } from "../../testing/rigs/uploads/upload-rig.ts";
 
@@ -17,7 +17,7 @@ describe("PUT of a file", () => {
   let rig: UploadRig;
   let session: http2.ClientHttp2Session;
   before(async () => {
-    rig = await UploadRig.start({ settings: { SLUICE_STALL_TIMEOUT_MS: "2000", SLUICE_UPLOADS_MAX: "4" } });
+    rig = await UploadRig.start({ settings: { SLUICE_UPLOADS_MAX: "4" } });
     session = http2.connect(rig.service.url);
   });
   after(async () => {
@@ -180,17 +180,14 @@ describe("PUT of a file", () => {
   });
 
   it("is refused when too much is under way, with when to come back", async () => {
-    const open = await Promise.all([1, 2, 3, 4].map(() => rig.create().started()));
-    expect(open).to.have.length(4);
+    const open = [1, 2, 3, 4].map(() => rig.create());
+    const uploads = await Promise.all(open.map((call) => call.started()));
     const answer = await put(rig.nextPath(), seededBytes(10));
     expect(toRefusal(answer)).to.deep.equal({ status: 429, reason: "OVERLOADED" });
     expect(answer.headers.get("retry-after")).to.equal("1");
-    await Promise.all(
-      (await rig.query("SELECT upload_id FROM upload WHERE state = 'open'")).map(({ upload_id: uploadId }) =>
-        rig.client.abortUpload(String(uploadId)).catch(() => {}),
-      ),
-    );
-    await until("the streams have stalled", () => rig.service.app.load.sessions === 0);
+    for (const call of open) call.reset();
+    await until("the streams have ended", () => rig.service.app.load.sessions === 0);
+    for (const { uploadId } of uploads) await rig.client.abortUpload(uploadId);
   });
 
   describe("whose caller leaves before the end", () => {
@@ -258,16 +255,16 @@ describe("PUT of a file", () => {
     }
 
     it("by falling silent, and is told where the upload stands", async () => {
-      const path = rig.nextPath();
-      const request = http.request(`${rig.service.url}${FILES}/${path}`, { method: "PUT", headers: AUTHORIZED });
+      const hasty = await startService({ settings: { SLUICE_STALL_TIMEOUT_MS: "1000" } });
+      const request = http.request(`${hasty.url}${FILES}/silent`, { method: "PUT", headers: AUTHORIZED });
       request.on("error", () => {});
       request.write(bytes.subarray(0, sentBytes));
       const [answer] = (await once(request, "response")) as [http.IncomingMessage];
       const problem = JSON.parse(await text(answer));
       expect([answer.statusCode, problem.reason]).to.deep.equal([409, "STALLED"]);
       expect(Number(problem.details.durable_offset) % PART_BYTES).to.equal(0);
-      await rig.client.abortUpload(problem.details.upload_id);
       request.destroy();
+      await hasty.stop();
     });
   });
 

@@ -7,3 +7,8 @@ export function fromNow(offsetMs: number): Date {
   if (Math.abs(offsetMs) < 60_000) throw new RangeError(`${offsetMs} ms from now is a race; take a minute or more`);
   return new Date(Date.now() + offsetMs);
 }
+
+/** A second from now, for a deadline whose passing is what a test waits for, however late it is seen. */
+export function soon(): Date {
+  return new Date(Date.now() + 1000);
+}

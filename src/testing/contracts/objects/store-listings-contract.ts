@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { ObjectVersion, PartTarget, PendingMultipart } from "../../../domain/object-store.ts";
+import { fromNow } from "../../rigs/from-now.ts";
 import {
   beginUpload,
   nextKey,
@@ -7,6 +8,8 @@ import {
   sampleBytes,
   send,
 } from "../../rigs/storage/object-store-subject.ts";
+
+const HOUR_MS = 3_600_000;
 
 /** The contract of every ObjectStore about multipart uploads that are under way. */
 export function multipartListingContract(given: () => ObjectStoreSubject): void {
@@ -22,7 +25,7 @@ export function multipartListingContract(given: () => ObjectStoreSubject): void 
     expect(multiparts.map(toText)).to.have.members(targets.map(toText));
     expect(multiparts.map(({ key }) => key)).to.deep.equal(["a", "b", "b", "c"].map((name) => `${prefix}${name}`));
     expect(next).to.equal(undefined);
-    expect(multiparts[0]?.initiated.getTime()).to.be.closeTo(Date.now(), 60_000);
+    expect(multiparts[0]?.initiated).to.be.within(fromNow(-HOUR_MS), fromNow(HOUR_MS));
     for (const target of [...targets, other]) await store.abortMultipart(target);
     expect((await list()).multiparts).to.deep.equal([]);
   });
@@ -66,7 +69,7 @@ export function versionsContract(given: () => ObjectStoreSubject): void {
         ...{ key: name, versionId: "null", sizeBytes: 10, isDeleteMarker: false },
       })),
     );
-    for (const { lastModified } of found) expect(lastModified.getTime()).to.be.closeTo(Date.now(), 60_000);
+    for (const { lastModified } of found) expect(lastModified).to.be.within(fromNow(-HOUR_MS), fromNow(HOUR_MS));
     const { versions } = await store.listVersions(bucket, { keyPrefix: `${key}.`, afterKey: `${key}.1`, pageMax: 10 });
     expect(keysOf(versions)).to.deep.equal([`${key}.10`]);
     for (const _ of [1, 2]) await store.deleteVersions(bucket, `${key}.1`);

@@ -129,8 +129,7 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
   }),
 ];
 
-describe("sluice.guard over generated templates", function () {
-  this.timeout(240_000);
+describe("sluice.guard over generated templates", () => {
   let guard: CfnGuard;
   let folder: TemplateFolder;
   before(async function () {

@@ -23,8 +23,7 @@ const { signal } = new AbortController();
 /** Facets that a role always has, and that cannot differ: its path is given once, and no session length means an hour. */
 const NEVER_OTHERWISE = /^removed Role$|Role\.Path|^removed Role\.(AssumeRolePolicyDocument|MaxSessionDuration)$/;
 
-describe("verifyConfiguration on moto", function () {
-  this.timeout(180_000);
+describe("verifyConfiguration on moto", () => {
   const configuration = withoutLacks(generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything)));
   const site = toLiveSite(configuration);
   let moto: Moto | undefined;

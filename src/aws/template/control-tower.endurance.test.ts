@@ -10,8 +10,7 @@ import { CONTROL_TOWER_EXEMPTIONS, findExemptions } from "./control-tower-exempt
 const NAMES = servicesOf("eu-central-1");
 
 /** The package has rules for all types; those for types that a template does not have find nothing in it. */
-describe("AWS Control Tower's rules over generated templates", function () {
-  this.timeout(300_000); // two seconds of a core for a template with everything
+describe("AWS Control Tower's rules over generated templates", () => {
   let guard: CfnGuard;
   let folder: TemplateFolder;
   const seen = new Set<string>();
