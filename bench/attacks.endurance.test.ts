@@ -17,8 +17,7 @@ const run = { seconds: 1, settleSeconds: 0, quietSeconds: 0, scale: 0.2, files: 
  */
 const PEAK_MIB_AT_MOST = 150;
 
-describe("A service that is attacked", function () {
-  this.timeout(400_000);
+describe("A service that is attacked", () => {
   const attacks = [...attacksWithoutToken, ...attacksWithToken];
   let result: AttackResult;
 

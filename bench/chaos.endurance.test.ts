@@ -2,9 +2,7 @@ import { expect } from "chai";
 import { runChaos } from "./chaos/run-chaos.ts";
 
 /** A short run of `npm run chaos`. Shares of failed calls are measured elsewhere, on a machine that does nothing else. */
-describe("The service under faults", function () {
-  this.timeout(600_000);
-
+describe("The service under faults", () => {
   it("loses nothing, commits nothing twice, leaves nothing behind, and never contradicts itself", async () => {
     const result = await runChaos({
       ...{ seed: 2, plan: "all", durationMs: 15_000, faultMaxMs: 1000 },

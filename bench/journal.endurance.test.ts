@@ -16,8 +16,7 @@ import { measureUploads } from "./journal/measure-uploads.ts";
 import { setStage } from "./stage/stage.ts";
 
 /** Short runs: what the figures say of speed is measured elsewhere, on a machine that does nothing else. */
-describe("the benchmark of the journal", function () {
-  this.timeout(240_000);
+describe("the benchmark of the journal", () => {
   let directory: string;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "sluice-journal-"));

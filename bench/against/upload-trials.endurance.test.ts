@@ -4,9 +4,7 @@ import { setStage } from "../stage/stage.ts";
 import { divideStage, findCheckouts, ownDirectory } from "./checkout.ts";
 import { createUploadTrials } from "./upload-trials.ts";
 
-describe("the comparison of two checkouts by uploads", function () {
-  this.timeout(240_000);
-
+describe("the comparison of two checkouts by uploads", () => {
   before(function () {
     if (process.platform === "linux") return;
     console.log("    skipped: CPU time is read from /proc, which only Linux has");

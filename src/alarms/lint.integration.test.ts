@@ -5,8 +5,7 @@ import { createDeployedFiles } from "./deployed-files.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
-describe("cfn-lint over the templates of deploy/cloudwatch", function () {
-  this.timeout(120_000);
+describe("cfn-lint over the templates of deploy/cloudwatch", () => {
   let cfnLint: CfnLint;
   before(async function () {
     const found = await findCfnLint();

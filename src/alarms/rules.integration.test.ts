@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { type Counts, type Played, type Store, toSeries } from "../testing/rigs/telemetry/played-series.ts";
-import { openPromtool, PROMTOOL_TIMEOUT_MS, type Promtool } from "../testing/rigs/telemetry/promtool.ts";
+import { openPromtool, type Promtool } from "../testing/rigs/telemetry/promtool.ts";
 import { ALARM_LIST, type AlarmName, type Threshold, toCondition } from "./alarms.ts";
 import { CLOUDWATCH, PROMETHEUS } from "./dialect.ts";
 import { createPrometheusRules } from "./prometheus-rules.ts";
@@ -149,8 +149,7 @@ function toCalls(phases: readonly Phase[], sampleMinutes: number): Played[] {
   ];
 }
 
-describe("The alarms, judged by promtool", function () {
-  this.timeout(PROMTOOL_TIMEOUT_MS + 30_000);
+describe("The alarms, judged by promtool", () => {
   let promtool: Promtool;
   before(async function () {
     const found = await openPromtool();

@@ -123,8 +123,7 @@ const OPERATIONS = Object.entries(openapi.paths).flatMap(([path, operations]) =>
   ),
 );
 
-describe("every kind of token at every endpoint", function () {
-  this.timeout(120_000);
+describe("every kind of token at every endpoint", () => {
   let given: Given;
   let uploadId: string;
   const tokens = new Map<Kind, string>();

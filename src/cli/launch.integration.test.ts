@@ -18,9 +18,7 @@ const OLD = `--import=data:text/javascript,${encodeURIComponent(
   }`,
 )}`;
 
-describe("the launcher of sluice", function () {
-  this.timeout(60_000);
-
+describe("the launcher of sluice", () => {
   for (const [what, flags] of [
     ["the Node that npm has brought", []],
     ["an older one", [OLD]],

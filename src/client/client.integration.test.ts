@@ -18,8 +18,7 @@ const caught = (promise: Promise<unknown>): Promise<SluiceError> =>
     (error) => error,
   );
 
-describe("createSluiceClient, against the service", function () {
-  this.timeout(240_000);
+describe("createSluiceClient, against the service", () => {
   let service: RunningService;
   let client: SluiceClient;
 

@@ -12,8 +12,9 @@ describe("An upload while storage fails", () => {
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start({
-      retry: { triesMax: 3, timeMaxMs: 3000 },
-      body: { idleTimeoutMs: 200, answerTimeoutMs: 300 },
+      // Storage is given up for silent after so long: a busy machine answers by then, so that only what hangs is given up.
+      retry: { triesMax: 3, timeMaxMs: 60_000 },
+      body: { idleTimeoutMs: 2000, answerTimeoutMs: 2000 },
     });
   });
   after(() => rig.stop());
@@ -172,32 +173,6 @@ describe("An upload while storage fails", () => {
       }
       expect((await rig.client.completeUpload(uploadId)).receipt?.crc32).to.equal(crc32(bytes));
     }
-  });
-
-  it("stays completing while storage shows neither it nor its object; the sweeper gives it up after 15 minutes", async () => {
-    const call = rig.create({ sizeBytes: BigInt(bytes.length) });
-    const { uploadId } = await call.started();
-    call.sendBytes(bytes);
-    await call.durable(bytes.length);
-    const [row] = await rig.query("SELECT multipart_id, s3_key FROM upload WHERE upload_id = $1", [uploadId]);
-    await rig.abortInStorage(String(row?.s3_key), String(row?.multipart_id));
-    await expectRefused(call.send({ finish: {} }), { ...UNAVAILABLE, says: "may still be assembling" });
-    const refusal = await rig.client.completeUpload(uploadId).catch((error) => error);
-    expect(refusal).to.include({ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 5000 });
-    const stateAfterSweep = async () => {
-      const { lost } = await rig.sweep();
-      const [{ state } = {}] = await rig.query("SELECT state FROM upload WHERE upload_id = $1", [uploadId]);
-      return { lost, state };
-    };
-    expect(await stateAfterSweep()).to.deep.equal({ lost: 0, state: "completing" });
-    for (const [age, expected] of [
-      ["14 minutes", { lost: 0, state: "completing" }],
-      ["15 minutes", { lost: 1, state: "aborted" }],
-    ] as const) {
-      await rig.query("UPDATE upload SET missing_time = now() - $2::interval WHERE upload_id = $1", [uploadId, age]);
-      expect(await stateAfterSweep()).to.deep.equal(expected);
-    }
-    expect(await rig.client.completeUpload(uploadId).catch(({ reason }) => reason)).to.equal("UPLOAD_NOT_OPEN");
   });
 
   it("reads the file back for its SHA-256 after a resume, over cuts", async () => {

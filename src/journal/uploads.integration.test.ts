@@ -10,8 +10,7 @@ import { PART_BYTES } from "../testing/rigs/service/running-service.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes, UploadRig } from "../testing/rigs/uploads/upload-rig.ts";
 
-describe("What the journal of a service says of uploads", function () {
-  this.timeout(120_000);
+describe("What the journal of a service says of uploads", () => {
   const bytes = seededBytes(3 * PART_BYTES);
   let rig: UploadRig;
   let pool: Awaited<ReturnType<typeof createDatabasePool>>;

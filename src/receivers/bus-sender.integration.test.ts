@@ -13,8 +13,7 @@ import { createBusClients, createBusSender } from "./bus-sender.ts";
 
 const REGION = "eu-central-1";
 
-describe("a bus of moto's EventBridge", function () {
-  this.timeout(240_000);
+describe("a bus of moto's EventBridge", () => {
   let moto: Moto | undefined;
   let client: EventBridgeClient;
   const clients = createBusClients();

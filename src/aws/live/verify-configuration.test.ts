@@ -105,8 +105,7 @@ describe("verifyConfiguration", () => {
     })) {
       const site = toLiveSite(configuration);
       for (const kind of ["buckets", "roles"] as const) {
-        it(`finds every property of the ${kind} that was removed or changed (${name})`, async function () {
-          this.timeout(240_000);
+        it(`finds every property of the ${kind} that was removed or changed (${name})`, async () => {
           const unseen: string[] = [];
           let planted = 0;
           for (const [resource, facets] of Object.entries(site[kind])) {

@@ -89,8 +89,7 @@ const TELLING: readonly (readonly [what: string, type: string, change: (live: Pl
 
 describe("verifyResource", () => {
   for (const [name, configuration] of OTHERS) {
-    it(`finds every property of every other resource that was removed or changed (${name})`, async function () {
-      this.timeout(240_000);
+    it(`finds every property of every other resource that was removed or changed (${name})`, async () => {
       const site = toLiveSite(configuration);
       const [unseen, kinds] = [[] as string[], new Set<string>()];
       for (const [type, all] of Object.entries(site.resources)) {

@@ -10,8 +10,7 @@ import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import { printTerraform } from "./print-terraform.ts";
 
-describe("Terraform over printed configurations", function () {
-  this.timeout(240_000); // a process for each
+describe("Terraform over printed configurations", () => {
   let terraform: string;
   let folder: string;
 

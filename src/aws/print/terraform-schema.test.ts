@@ -9,9 +9,7 @@ import { parseSettings } from "../settings/parse-settings.ts";
 import type { Template } from "../template/template.ts";
 import { printTerraform } from "./print-terraform.ts";
 
-describe("the schemas of Terraform's providers", function () {
-  this.timeout(240_000); // AWS's specification is read as well
-
+describe("the schemas of Terraform's providers", () => {
   const NAMES = servicesOf("eu-central-1");
   const configurations: Readonly<Record<string, unknown>> = {
     ...GOLDEN_SETTINGS,

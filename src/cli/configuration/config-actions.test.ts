@@ -263,7 +263,7 @@ describe("sluice config", () => {
         const { code, err } = await run("generate", "--config", config);
         expect({ code, err }, name).to.deep.equal({ code: 0, err: "" });
       }
-    }).timeout(60_000);
+    });
 
     it("prints defaults that are accepted, too", async () => {
       const { out } = await run("init");
@@ -335,7 +335,7 @@ describe("sluice config", () => {
       } finally {
         process.env = before;
       }
-    }).timeout(60_000);
+    });
   });
 
   describe("verify", () => {
@@ -360,7 +360,7 @@ describe("sluice config", () => {
         .and.to.match(/\d+ unreadable, \d+ unsupported here\n/)
         .and.to.match(/\n {2}not read, as said above: bucket my-files-logs, bucket my-files\n/)
         .and.to.match(/\n {2}unsupported here: role my-files-write, .*\n$/);
-    }).timeout(60_000);
+    });
 
     it("prints a line of JSON for each check", async () => {
       const { out } = await run("verify", "--json", ...nowhere, ...PLACE);
@@ -370,7 +370,7 @@ describe("sluice config", () => {
         .map((line) => JSON.parse(line));
       expect(findings.map(({ type }) => type)).to.include("finding");
       expect(findings.find(({ resource }) => resource === "bucket my-files")).to.include({ status: "unreadable" });
-    }).timeout(60_000);
+    });
 
     it("has the policies validated by the Access Analyzer that is named, and tells suggestions in JSON alone", async () => {
       const server = await startScriptedAccessAnalyzer();
@@ -388,7 +388,7 @@ describe("sluice config", () => {
       } finally {
         await server.stop();
       }
-    }).timeout(60_000);
+    });
 
     it("goes on with credentials that may read half of it, and names the permissions for the other half", async () => {
       const server = await startScriptedCloudControl();
@@ -424,7 +424,7 @@ describe("sluice config", () => {
       } finally {
         await server.stop();
       }
-    }).timeout(60_000);
+    });
 
     it("says so when there are no credentials", async () => {
       for (const name of Object.keys(credentials)) delete process.env[name];
@@ -435,7 +435,7 @@ describe("sluice config", () => {
         code: 1,
         err: "sluice: no AWS credentials were found; assume the verify role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n",
       });
-    }).timeout(60_000);
+    });
   });
 
   it("env prints variables that the service knows", async () => {

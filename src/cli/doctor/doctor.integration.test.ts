@@ -23,8 +23,7 @@ import { migrate } from "../operating/server-commands.ts";
 import { runCli } from "../program.ts";
 import { runDoctor } from "./doctor.ts";
 
-describe("sluice doctor", function () {
-  this.timeout(240_000);
+describe("sluice doctor", () => {
   let service: RunningService;
   let empty: TestDatabase;
   let other: TestDatabase;

@@ -12,8 +12,7 @@ import { createTlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { type RemoteDoctorOptions, runRemoteDoctor } from "./remote-doctor.ts";
 
-describe("sluice doctor --remote", function () {
-  this.timeout(120_000);
+describe("sluice doctor --remote", () => {
   let service: RunningService;
   const servers: Server[] = [];
   before(async () => {

@@ -9,8 +9,7 @@ import { until } from "../../testing/rigs/until.ts";
 import { testedBlock } from "../../testing/structure/pages.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 
-describe("sluice namespaces and sluice grants", function () {
-  this.timeout(60_000);
+describe("sluice namespaces and sluice grants", () => {
   let service: RunningService;
   let directory: string;
   before(async () => {

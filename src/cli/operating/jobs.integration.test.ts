@@ -12,8 +12,7 @@ import { type RunningService, startService } from "../../testing/rigs/service/ru
 import { until } from "../../testing/rigs/until.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 
-describe("sluice jobs", function () {
-  this.timeout(120_000);
+describe("sluice jobs", () => {
   let service: RunningService;
   let pools: Awaited<ReturnType<typeof createDatabasePools>>;
   before(async () => {

@@ -6,8 +6,7 @@ import { captureText } from "../../testing/rigs/capture-text.ts";
 import { type RunningService, startService } from "../../testing/rigs/service/running-service.ts";
 import { runCli, type ServerCommands } from "../program.ts";
 
-describe("sluice operations", function () {
-  this.timeout(120_000);
+describe("sluice operations", () => {
   let service: RunningService;
   const clients = new Map<string, SluiceClient>();
   const as = (name: string) => {

@@ -14,8 +14,7 @@ import { runReconcile } from "./reconcile-actions.ts";
 
 const Bucket = "bucket";
 
-describe("sluice reconcile", function () {
-  this.timeout(120_000);
+describe("sluice reconcile", () => {
   let service: RunningService;
   let client: SluiceClient;
   let pool: DatabasePool;

@@ -9,8 +9,7 @@ import { runCli, type ServerCommands } from "../program.ts";
 
 const JANE = "jane-7f3a";
 
-describe("sluice privacy", function () {
-  this.timeout(120_000);
+describe("sluice privacy", () => {
   let service: RunningService;
   let client: SluiceClient;
   before(async () => {

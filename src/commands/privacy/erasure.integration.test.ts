@@ -26,8 +26,7 @@ const JANE = "jane-7f3a";
 const namespaces = sampleNamespaces({ bucket: "bucket", keyPrefix: "default/" });
 const namespace = { name: "default", bucket: "bucket", keyPrefix: "default/" };
 
-describe("the erasure of a person", function () {
-  this.timeout(120_000);
+describe("the erasure of a person", () => {
   type Subject = Awaited<ReturnType<typeof createPostgresSubject>>;
   let subject: Subject;
   let objects: FakeObjectStore;

@@ -13,8 +13,7 @@ import { testedBlock } from "../../testing/structure/pages.ts";
 
 const SLUICE = fileURLToPath(new URL("../../cli/launch.js", import.meta.url));
 
-describe("docs/audit.md", function () {
-  this.timeout(120_000);
+describe("docs/audit.md", () => {
   let rig: LogRig;
   let folder: string;
   let server: Server;

@@ -7,9 +7,8 @@ import { LiveFiles } from "./live-files.ts";
 
 const FILES = 3_000;
 
-describe("LiveFiles, in PostgreSQL", function () {
+describe("LiveFiles, in PostgreSQL", () => {
   // Rows with words and trigrams take a while to make.
-  this.timeout(120_000);
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
 
   before(async () => {

@@ -88,8 +88,7 @@ describe("createJournalRelay", () => {
     expect(await readActions()).to.deep.equal(["kept1", "inner1"]);
   });
 
-  it("numbers each entry once when several relays run beside many writers", async function () {
-    this.timeout(120_000);
+  it("numbers each entry once when several relays run beside many writers", async () => {
     const random = createSeededRandom(7);
     const writers = await Promise.all(Array.from({ length: 8 }, connect));
     let isWriting = true;

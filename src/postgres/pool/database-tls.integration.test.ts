@@ -13,8 +13,7 @@ import { createDatabasePool, createDatabasePools } from "./pool.ts";
 const isTls = sql.type(z.object({ ssl: z.boolean(), version: z.string() }))`
   SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()`;
 
-describe("TLS to the database", function () {
-  this.timeout(120_000);
+describe("TLS to the database", () => {
   let authority: TlsCertificate;
   let stranger: TlsCertificate;
   let server: Awaited<ReturnType<typeof startTlsPostgres>> | undefined;

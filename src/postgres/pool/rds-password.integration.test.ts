@@ -20,8 +20,7 @@ const SERVICE = "sluice service";
 const who = sql.type(z.object({ name: z.string(), port: z.int() }))`
   SELECT current_user AS name, inet_server_port() AS port`;
 
-describe("Logins by tokens of RDS", function () {
-  this.timeout(120_000);
+describe("Logins by tokens of RDS", () => {
   let directory: string;
   let certificate: TlsCertificate;
   let gate: RdsGate;

@@ -180,8 +180,7 @@ describe("migrate", () => {
   });
 });
 
-describe("deploy/flyway", function () {
-  this.timeout(240_000);
+describe("deploy/flyway", () => {
   let program: string;
   let database: TestDatabase;
   /** Holds a copy of our migrations, as the top of the repository does. */

@@ -23,9 +23,8 @@ interface Question {
   limit?: number;
 }
 
-describe("listFiles", function () {
+describe("listFiles", () => {
   // Rows with words, trigrams and labels take a while to make.
-  this.timeout(120_000);
   let subject: RepositorySubject & { pools: DatabasePools };
 
   before(async () => {

@@ -82,7 +82,7 @@ describe("messages of callers", () => {
     await Promise.all(Array.from({ length: 20 }, send));
     expect(refused).to.be.greaterThan(900);
     await closeOf(openSession());
-  }).timeout(20_000);
+  });
 
   describe("of health", () => {
     it("have a kibibyte at most, without a token in any case", async () => {
@@ -287,6 +287,6 @@ describe("messages of callers", () => {
         return seen;
       });
       expect(after.value?.status).to.equal(1);
-    }).timeout(20_000);
+    });
   });
 });

@@ -25,8 +25,7 @@ const MAIN = new URL("../../cli/main.ts", import.meta.url);
 /** The trace of the upload, which its caller names. */
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-describe("deploy/compose.yaml", function () {
-  this.timeout(240_000);
+describe("deploy/compose.yaml", () => {
   let model: ComposeModel;
   let directory: string;
   before(async function () {

@@ -27,8 +27,7 @@ const PROGRAMS = {
   helm: `cat >"$FOLDER/values"; echo "$@" >"$FOLDER/helm-arguments"`,
 };
 
-describe("deploy/helm/deploy.sh", function () {
-  this.timeout(120_000);
+describe("deploy/helm/deploy.sh", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "sluice-deploy-"));

@@ -6,8 +6,7 @@ import { GOLDEN_VALUES, OWN_VALUES, STACK_VALUES, toGoldenFile } from "./chart-v
 import { findHelm, type Helm } from "./helm.ts";
 import { findManifest } from "./manifests.ts";
 
-describe("deploy/helm, by Helm itself", function () {
-  this.timeout(120_000);
+describe("deploy/helm, by Helm itself", () => {
   let helm: Helm;
   before(async function () {
     const found = await findHelm();

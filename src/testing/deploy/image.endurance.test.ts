@@ -18,8 +18,7 @@ import { seededBytes } from "../rigs/uploads/upload-rig.ts";
 
 const PART_BYTES = 5 * 2 ** 20;
 
-describe("deploy/docker", function () {
-  this.timeout(120_000);
+describe("deploy/docker", () => {
   let image: TestImage;
   let database: TestDatabase;
   let s3: DevS3;

@@ -222,7 +222,7 @@ describe("the page on AWS services", () => {
     } finally {
       process.env = before;
     }
-  }).timeout(60_000);
+  });
 });
 
 /** A call of `aws cloudformation`: `operation` with its options, those without a value as "". */

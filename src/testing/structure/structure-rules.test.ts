@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { findClockReads } from "./clock-rules.ts";
 import { findImportCycles } from "./import-cycles.ts";
 import { findLoadBreaches } from "./load-rules.ts";
 import { findRoomBreaches } from "./room-rules.ts";
@@ -235,6 +236,17 @@ describe("the rules of the structure", () => {
     for (const call of ["it.only", "it.skip", "describe.only", "describe.skip"])
       expect(breachesOf(`${call}("…", () => {});`), call).to.have.lengthOf(1);
     expect(breachesOf('it("…", function () { this.skip(); }); range.only(1); a.b.skip();')).to.deep.equal([]);
+  });
+
+  it("find what reads the clock in a test, and a time-out of its own", () => {
+    const breachesOf = (text: string, path = "src/domain/a.test.ts") => findClockReads(parseSourceFile(path, text));
+    for (const text of ["Date.now();", "performance.now();", "process.hrtime.bigint();", "new Date();"])
+      expect(breachesOf(text), text).to.have.lengthOf(1);
+    expect(breachesOf("this.timeout(5);")[0]).to.contain("sets a time-out");
+    expect(breachesOf('it("…", () => {}).timeout(5);')).to.have.lengthOf(1);
+    expect(breachesOf("new Date(0); AbortSignal.timeout(5); fromNow(60_000); clock.now();")).to.deep.equal([]);
+    expect(breachesOf("Date.now();", "src/testing/contracts/files/a.ts")).to.have.lengthOf(1);
+    expect(breachesOf("Date.now();", "src/testing/rigs/until.ts")).to.deep.equal([]);
   });
 
   it("find schemas that are made at every call", () => {

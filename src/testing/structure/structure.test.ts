@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { AssertionError } from "chai";
+import { findClockReads } from "./clock-rules.ts";
 import { findImportCycles } from "./import-cycles.ts";
 import { findLoadBreaches, LOAD_RULES } from "./load-rules.ts";
 import { findMechanismBreaches } from "./mechanism-rules.ts";
@@ -68,6 +69,10 @@ describe("the structure of the code", () => {
 
   it("makes the schema of each row once", () => {
     expectNone(files.flatMap(findLateSchemas));
+  });
+
+  it("lets no clock decide a test", () => {
+    expectNone(files.flatMap(findClockReads));
   });
 
   it("runs every test", () => {

@@ -4,8 +4,7 @@ import { liveAwsContract } from "../../../testing/contracts/aws/live-aws-contrac
 
 const REGION = "eu-central-1";
 
-describe("createLiveAws on moto", function () {
-  this.timeout(240_000);
+describe("createLiveAws on moto", () => {
   let moto: Moto | undefined;
   let aws: MotoLiveAws;
 

@@ -318,8 +318,7 @@ describe("createLiveAws", () => {
       expect(await liveAws.readBucket("my-files", "CorsConfiguration", { signal })).to.equal(undefined);
     });
 
-    it("tries three times when the server is busy, and no more", async function () {
-      this.timeout(240_000);
+    it("tries three times when the server is busy, and no more", async () => {
       answers = { "GET cors": { status: 503, body: errorXml("SlowDown") } };
       expect(await problemOf("CorsConfiguration")).to.have.property("kind", "failed");
       expect(asked).to.have.length(3);
@@ -344,8 +343,7 @@ describe("createLiveAws", () => {
       nobody.close();
     });
 
-    it("anybody who listens, names the error", async function () {
-      this.timeout(240_000);
+    it("anybody who listens, names the error", async () => {
       const gone = createLiveAws({ ...place(), endpoint: "http://127.0.0.1:1" });
       const problem = await gone.readBucket("my-files", "Region", { signal }).catch((thrown: unknown) => thrown);
       expect(problem).to.have.property("kind", "failed");

@@ -7,7 +7,6 @@ describe("startMoto", () => {
   after(async () => await moto?.stop());
 
   it("starts an S3 server that keeps buckets until it is reset", async function () {
-    this.timeout(240_000);
     const started = await startMoto();
     if (typeof started === "string") {
       console.log(`    skipped: ${started}`);

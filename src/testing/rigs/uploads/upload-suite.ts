@@ -17,8 +17,7 @@ export const S3_PART_MIN_BYTES = 5 * 2 ** 20;
  * says what is missing: the suite then prints it and skips itself.
  */
 export function describeUploads(name: string, open: () => Promise<UploadRig | string>, partBytes: number): void {
-  describe(`The whole road of a file on ${name}`, function () {
-    this.timeout(240_000);
+  describe(`The whole road of a file on ${name}`, () => {
     let rig: UploadRig;
     before(async function () {
       const opened = await open();

@@ -19,8 +19,7 @@ import { PANELS } from "./panels.ts";
 /** These are told only after what this test does not do; each has a test beside what tells it, which reads its values and labels. */
 const ELSEWHERE = /^sluice_(s3_breakers_open|memory_wait_duration|deliveries|audit_lag|cache_lookups)/;
 
-describe("What alarms and panels ask for", function () {
-  this.timeout(300_000);
+describe("What alarms and panels ask for", () => {
   let storage: DevS3;
   let database: TestDatabase;
   let folder: string;

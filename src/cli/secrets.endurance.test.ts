@@ -44,8 +44,7 @@ async function execute(url: string, statement: string): Promise<void> {
   await client.query(statement).finally(() => client.end());
 }
 
-describe("a service in production, with an issuer", function () {
-  this.timeout(240_000);
+describe("a service in production, with an issuer", () => {
   let directory: string;
   let issuer: OidcIssuer;
   let s3: DevS3;
