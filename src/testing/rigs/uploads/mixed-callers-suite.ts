@@ -19,7 +19,11 @@ export function describeMixedCallers(
   size: { callers: number; uploads: number; buffers: number; seed: number },
 ): void {
   describe(`received memory, with ${what}`, () => {
-    const settings = { SLUICE_UPLOADS_MAX: "500", SLUICE_STALL_TIMEOUT_MS: "120000" };
+    const settings = {
+      SLUICE_UPLOADS_MAX: "500",
+      SLUICE_MEMORY_BUDGET_BYTES: String(256 * 2 ** 20),
+      SLUICE_STALL_TIMEOUT_MS: "120000",
+    };
     const services: MixedService[] = [];
     const ends: (() => Promise<unknown>)[] = [];
     before(async () => {

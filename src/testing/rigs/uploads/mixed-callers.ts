@@ -240,6 +240,8 @@ class MixedCaller {
 
   /** Reads the file and compares every byte; breaks off after `untilByte`. */
   async #read(path: string, bytes: Buffer, untilByte: number): Promise<void> {
+    // The service closes a connection on which nothing was called for two minutes.
+    if (this.#with.connection.session.closed) this.#with.connection = this.#with.service.connect();
     const { connection, count } = this.#with;
     const { session } = connection as { session: ClientHttp2Session };
     const stream = session.request({
