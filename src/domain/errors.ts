@@ -1,4 +1,4 @@
-/** The kind of a failure; each has one gRPC code and one HTTP status (rpc/errors.ts). */
+/** The kind of a failure; each has one gRPC code and one HTTP status (rpc/calls/errors.ts). */
 export type ErrorCode =
   | "invalid_argument"
   | "unauthenticated"
@@ -52,7 +52,6 @@ export type ErrorReason =
   | "FILE_RETAINED"
   | "FILE_PURGED"
   | "FILE_LIVE"
-  | "RESIDENCY_VIOLATION"
   | "LINK_NOT_FOUND"
   | "AUDIT_LOG_OFF"
   | "AUDIT_LOG_BROKEN"
