@@ -15,7 +15,7 @@ describe("An upload of parts too large to be kept, for as long as it takes", () 
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start({
-      settings: { SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB) },
+      settings: { SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB), SLUICE_STALL_TIMEOUT_MS: "60000" },
       uploads: { replayablePartMaxBytes: 4 * MIB, oneShotWindowBytes: WINDOW, partsMax: 4 },
       body: { idleTimeoutMs: IDLE_MS, answerTimeoutMs: IDLE_MS },
     });
