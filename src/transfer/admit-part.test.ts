@@ -114,31 +114,59 @@ describe("admitPart", () => {
 
   describe("when all upload slots are taken", () => {
     const open = () => {
-      const access = createAccess({ budgetBytes: 1000 });
-      access.sessions = new UploadSessions(new OwnSlots(8), { silenceMaxMs: 1e-6 });
+      const clock = { now: 0 };
+      const access = { ...createAccess({ budgetBytes: 1000, uploadsMax: 8 }), now: () => clock.now };
       const refusals: string[] = [];
       const refuse = (error: Error) => void refusals.push((error as DomainError).reason);
       const takeOthers = async (count: number) => {
         for (let taken = 0; taken < count; taken++) await access.sessions.admit("another");
       };
-      return { access, refusals, refuse, takeOthers };
+      return { access, clock, refusals, refuse, takeOthers };
     };
 
     it("loses its own while its caller sends nothing", async () => {
-      const { access, refusals, refuse, takeOthers } = open();
+      const { access, clock, refusals, refuse, takeOthers } = open();
       const release = await admit(access, { declaredBytes: 400, refuse });
       await takeOthers(7);
+      clock.now = 5000;
       await access.sessions.admit("third");
       expect(refusals).to.deep.equal(["OVERLOADED"]);
       release();
       expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 8]);
     });
 
+    it("is silent for as long as no byte has come", async () => {
+      const { access, clock } = open();
+      const message = {
+        connection: "1",
+        receivedBytes: 0,
+        isWhole: false,
+        refuse: () => {},
+        expectBytesWithin: () => {},
+      };
+      await admitPart(access, message, { caller: SAMPLE_CALLER, signal });
+      const silences: (number | undefined)[] = [];
+      for (const [ms, bytes] of [
+        [4999, 0],
+        [1001, 1],
+        [4999, 0],
+        [1, 0],
+        [1000, 0],
+        [0, 1],
+      ] as const) {
+        clock.now += ms;
+        message.receivedBytes += bytes;
+        silences.push((await access.sessions.listSilent())[0]?.silentMs);
+      }
+      expect(silences).to.deep.equal([undefined, undefined, undefined, 5000, 6000, undefined]);
+    });
+
     it("keeps it when its message is whole, or waits for memory", async () => {
-      const { access, refusals, refuse, takeOthers } = open();
+      const { access, clock, refusals, refuse, takeOthers } = open();
       const release = await admit(access, { declaredBytes: 400, isWhole: true, refuse });
       const waiting = admit(access, { declaredBytes: 300, refuse });
       await takeOthers(6);
+      clock.now = 60_000;
       await expectRefusal(access.sessions.admit("third"), "OVERLOADED");
       expect(refusals).to.deep.equal([]);
       release();

@@ -2,7 +2,8 @@ import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import type { TransferAccess } from "./transfer-access.ts";
-import type { UploadSessions, WritingSession } from "./upload-sessions.ts";
+import type { WritingSession } from "./upload-sessions.ts";
+import type { SessionAccess } from "./write-session.ts";
 
 /** The message of one part, before any byte of it is read. */
 export interface PartMessage {
@@ -28,7 +29,7 @@ export interface PartMessage {
  * that comes slowly while others wait for memory is refused as OVERLOADED, because it cannot be spilled.
  */
 export async function admitPart(
-  access: Pick<TransferAccess, "budget" | "limits"> & { sessions: UploadSessions },
+  access: Pick<TransferAccess, "budget" | "limits"> & Pick<SessionAccess, "sessions" | "now">,
   message: PartMessage,
   options: { caller: Caller; signal: AbortSignal },
 ): Promise<() => void> {
@@ -36,7 +37,7 @@ export async function admitPart(
   const { declaredBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
   const slot = await sessions.admit(options.caller.principal);
   const refused = new AbortController();
-  const session = new PartSession(message, refused);
+  const session = new PartSession(message, { refused, now: access.now ?? (() => performance.now()) });
   slot.session = session;
   const { stallTimeoutMs } = limits;
   const toLate = () => toOverloaded(`no memory for the part was free within ${stallTimeoutMs} ms; try again`);
@@ -78,18 +79,20 @@ class PartSession implements WritingSession {
   readonly load = { parts: 1, spilledBytes: 0 };
   readonly #message: PartMessage;
   readonly #refused: AbortController;
+  readonly #now: () => number;
   #seenBytes = 0;
   /** When bytes were last seen to have come; undefined while the caller is not to send any. */
   #seenAt: number | undefined;
 
-  constructor(message: PartMessage, refused: AbortController) {
+  constructor(message: PartMessage, { refused, now }: { refused: AbortController; now: () => number }) {
     this.#message = message;
     this.#refused = refused;
+    this.#now = now;
   }
 
   /** From here on the caller is to send bytes. */
   beginMessage(): void {
-    this.#seenAt = performance.now();
+    this.#seenAt = this.#now();
   }
 
   fail(error: Error): void {
@@ -105,7 +108,7 @@ class PartSession implements WritingSession {
   /** Bytes are noticed when this is read: where some have come since the last time, the silence begins now. */
   get silentMs(): number {
     if (this.#seenAt === undefined || this.#message.isWhole) return 0;
-    const now = performance.now();
+    const now = this.#now();
     if (this.#message.receivedBytes > this.#seenBytes) this.#seenAt = now;
     this.#seenBytes = this.#message.receivedBytes;
     return now - this.#seenAt;

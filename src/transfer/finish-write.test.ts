@@ -67,6 +67,21 @@ describe("finishWritten", () => {
     expect(ids[0]).to.be.a("string").and.equal(ids[1]);
   });
 
+  for (const sizeBytes of [PART, bytes.length]) {
+    it(`seals a file of ${sizeBytes / PART} parts where the finish wants no commit, and leaves that to CompleteUpload`, async () => {
+      const bench = createBench();
+      const caller = await BenchWriter.open(bench, { sizeBytes });
+      await caller.send(bytes.subarray(0, sizeBytes));
+      const written = await caller.writer.finish({ sizeBytes: undefined });
+      await caller.writer.close();
+      const outcome = await finishWritten(bench.access, caller.begin, { written, finish: { commit: false } });
+      expect(outcome).to.deep.equal({ kind: "sealed" });
+      const request = { requestId: nextUuid(), namespace: "default", uploadId: caller.uploadId };
+      const file = await completeUpload(bench.access, request, { caller: SAMPLE_CALLER });
+      expect(file.crc32).to.equal(crc32(bytes.subarray(0, sizeBytes)));
+    });
+  }
+
   it("commits too where another call has done so since it looked for gaps", async () => {
     const bench = createBench();
     const uploadId = await create(bench);
