@@ -1,8 +1,10 @@
 import { expect } from "chai";
 import { giveBack, noteWhole, setFreeing } from "../domain/memory/buffer-accounts.ts";
+import { useCollectedMetrics } from "../testing/rigs/telemetry/collected-metrics.ts";
 import { type BufferProbe, checkBuffers } from "./check-buffers.ts";
 
 describe("checkBuffers", () => {
+  const metrics = useCollectedMetrics();
   afterEach(() => setFreeing(true));
   /** Whether memory is given back after the check, and what the check logged. */
   const check = async (probes?: readonly BufferProbe[]) => {
@@ -12,6 +14,7 @@ describe("checkBuffers", () => {
     noteWhole(bytes);
     giveBack(bytes);
     expect(bytes.buffer.detached).to.equal(isFreeing);
+    expect(await metrics.read("sluice.memory.freeing")).to.deep.equal([[isFreeing ? 1 : 0, {}]]);
     return { isFreeing, logged };
   };
 

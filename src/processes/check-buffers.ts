@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Logger } from "pino";
 import { setFreeing } from "../domain/memory/buffer-accounts.ts";
+import { observeMetric } from "../telemetry/metrics.ts";
 
 /** The facts of Node that are relied on, each as what is wrong when it does not hold. */
 export type BufferProbe = () => Promise<string | undefined>;
@@ -15,7 +16,8 @@ const TIMEOUT_MS = 2000;
 
 /**
  * Checks what `domain/memory` takes for granted of this Node, by a few connections of this process to itself. Where something of it does not
- * hold, all received memory is left to the collector, and the log says so: uploads then cost about twice the CPU. Returns whether memory is given back.
+ * hold, all received memory is left to the collector, and the log and a metric say so: uploads then cost about twice the CPU. Returns
+ * whether memory is given back.
  */
 export async function checkBuffers(
   log: Pick<Logger, "warn">,
@@ -25,14 +27,16 @@ export async function checkBuffers(
     probes.map((probe) => probe().catch((error) => `it cannot be found out: ${(error as Error).message}`)),
   );
   const problems = found.filter((problem) => problem !== undefined);
-  setFreeing(problems.length === 0);
-  if (problems.length > 0) {
+  const isFreeing = problems.length === 0;
+  setFreeing(isFreeing);
+  observeMetric("sluice.memory.freeing", () => [[isFreeing ? 1 : 0, {}]]);
+  if (!isFreeing) {
     log.warn(
       { problems, node: process.version },
       "received memory is left to the collector, because this Node hands it out in another way than is known; uploads cost more CPU",
     );
   }
-  return problems.length === 0;
+  return isFreeing;
 }
 
 /** A transfer detaches every view of the buffer, and Node protects its pool from that. */

@@ -50,6 +50,12 @@ export const METRICS = {
   "sluice.upload.parts": { kind: "gauge", unit: "{part}", says: "parts that S3 does not have yet", labels: [] },
   "sluice.memory.used": { kind: "gauge", unit: "By", says: "bytes of parts in memory", labels: [] },
   "sluice.memory.limit": { kind: "gauge", unit: "By", says: "the memory budget", labels: [] },
+  "sluice.memory.freeing": {
+    kind: "gauge",
+    unit: "1",
+    says: "1 where received memory is given back by hand, 0 where it is left to the collector and uploads cost more CPU",
+    labels: [],
+  },
   "sluice.memory.wait.duration": {
     kind: "histogram",
     unit: "s",

@@ -3,7 +3,7 @@ import { expectLinear, readOwnFiles } from "./linear-patterns.ts";
 import { findBuiltPatterns, findSlowness, listPatterns } from "./pattern-rules.ts";
 import { parseSourceFile } from "./source-file.ts";
 
-const OUTSIDERS_ROOMS = /^src\/(auth|commands|ingest|queries|receivers|rpc|s3)\//;
+const OUTSIDERS_ROOMS = /^src\/(auth|commands|ingest|domain|queries|receivers|rest|rpc|s3)\//;
 
 describe("the regular expressions of the code", () => {
   const files = readOwnFiles();
