@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { createTestChooser } from "./choose-tests.ts";
 import { findMutants } from "./find-mutants.ts";
-import { createMutantTrial } from "./try-mutant.ts";
+import { createMutantTrial, type Verdict } from "./try-mutant.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PRODUCT = `export const isAdult = (age: number) => age >= 18;
@@ -42,8 +42,11 @@ it("has a bound", () => assert.deepEqual([17, 18].map(isAdult), [false, true]));
     )) {
       tried.push([mutant.line, await tryMutant(mutant, tests)]);
     }
+    const verdict = tried[0]?.[1] as Verdict | undefined;
+    const says = verdict?.kind === "killed" ? verdict.says : "";
+    expect(says).to.include("deep-equal");
     expect(tried).to.deep.equal([
-      [1, { kind: "killed", by: "src/room/age.test.ts has a bound" }],
+      [1, { kind: "killed", by: "src/room/age.test.ts has a bound", says }],
       [2, { kind: "survived" }],
     ]);
   });

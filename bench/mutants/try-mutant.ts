@@ -6,15 +6,23 @@ import { pathToFileURL } from "node:url";
 import type { ChosenTests } from "./choose-tests.ts";
 import { applyMutant, type Mutant } from "./find-mutants.ts";
 
-/** What became of a mutant: the test that failed, where one did. */
-export type Verdict = { readonly kind: "killed"; readonly by: string } | { readonly kind: "survived" | "timed out" };
+/** What became of a mutant: the test that failed, where one did, and what it says. */
+export type Verdict =
+  | { readonly kind: "killed"; readonly by: string; readonly says: string }
+  | { readonly kind: "survived" | "timed out" };
 
 /** Longest run of the tests that need no server, and of the others, in milliseconds. */
 const UNIT_MAX_MS = 150_000;
 const INTEGRATION_MAX_MS = 400_000;
 
 /** Runs test files with their first failure as the end. */
-type Run = { kind: "passed" } | { kind: "failed"; file: string; title: string } | { kind: "timed out" };
+type Run = { kind: "passed" } | ({ kind: "failed" } & Failure) | { kind: "timed out" };
+
+interface Failure {
+  file: string;
+  title: string;
+  says: string;
+}
 
 /** Tries mutants one after the other, each in processes of its own: no file of the tree is changed. */
 export function createMutantTrial(tree: string): (mutant: Mutant, tests: ChosenTests) => Promise<Verdict> {
@@ -46,7 +54,7 @@ export function createMutantTrial(tree: string): (mutant: Mutant, tests: ChosenT
           if (run.kind === "timed out") return { kind: "timed out" };
           if (run.kind === "passed") break;
           if (run.file === "" || (await isHealthy(run.file)))
-            return { kind: "killed", by: `${run.file} ${run.title}`.trim() };
+            return { kind: "killed", by: `${run.file} ${run.title}`.trim(), says: run.says };
           left = left.filter((one) => one !== run.file);
         }
       }
@@ -101,13 +109,13 @@ async function runTests(
 }
 
 /** The first failure of a report; without one the mutant kept the tests from being loaded. */
-function readFailure(tree: string, output: string): { file: string; title: string } {
+function readFailure(tree: string, output: string): Failure {
   const begin = output.search(/^\{$/m);
   try {
     const { failures } = JSON.parse(output.slice(begin));
-    const [{ file = "", fullTitle = "" } = {}] = failures;
-    return { file: file === "" ? "" : relative(tree, file), title: fullTitle };
+    const [{ file = "", fullTitle = "", err = {} } = {}] = failures;
+    return { file: file === "" ? "" : relative(tree, file), title: fullTitle, says: String(err.message) };
   } catch {
-    return { file: "", title: "it could not be loaded" };
+    return { file: "", title: "it could not be loaded", says: "" };
   }
 }

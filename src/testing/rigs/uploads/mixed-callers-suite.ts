@@ -7,8 +7,8 @@ import { type MixedCount, type MixedService, runMixedCallers, type Way } from ".
 import { RawConnection } from "./raw-write-call.ts";
 import { UploadRig } from "./upload-rig.ts";
 
-const HTTP2_WAYS: readonly Way[] = ["grpc", "put over HTTP/2"];
-const PLAIN_WAYS: readonly Way[] = [...HTTP2_WAYS, "put over HTTP/1.1", "Connect", "gRPC-web"];
+const HTTP2_WAYS: readonly Way[] = ["grpc", "put over HTTP/2", "Connect", "gRPC-web"];
+const PLAIN_WAYS: readonly Way[] = [...HTTP2_WAYS, "put over HTTP/1.1"];
 
 /**
  * Describes callers of every kind on one service in plaintext and one by TLS, whose received memory is given back by hand: every byte

@@ -6,7 +6,7 @@ import type { Writable } from "node:stream";
 import { crc32 } from "node:zlib";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcWebTransport, type Http2SessionManager } from "@connectrpc/connect-node";
 import { UploadService, type WriteUploadRequestSchema } from "../../../../gen/sluice/v1/upload_service_pb.ts";
 import type { DevS3Server } from "../../../devstack/s3-server/dev-s3-server.ts";
 import type { Fault } from "../../../devstack/s3-server/faults.ts";
@@ -60,13 +60,15 @@ export async function runMixedCallers(
   const count: MixedCount = { buffers: 0, files: 0, cuts: 0, faults: 0 };
   const shared: RawConnection[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-  const ways = services.flatMap((service) => service.ways.map((way) => ({ service, way })));
   try {
     await Promise.all(
       Array.from({ length: size.callers }, async (_, id) => {
-        const { service, way } = ways[Math.floor(id / CALLERS_PER_CONNECTION) % ways.length] as (typeof ways)[number];
-        if (id % CALLERS_PER_CONNECTION === 0) shared[Math.floor(id / CALLERS_PER_CONNECTION)] = service.connect();
-        const connection = shared[Math.floor(id / CALLERS_PER_CONNECTION)] as RawConnection;
+        const place = Math.floor(id / CALLERS_PER_CONNECTION);
+        const service = services[place % services.length] as MixedService;
+        shared[place] ??= service.connect();
+        const connection = shared[place];
+        // Those who share a connection call in different ways: some ways note the bytes that they receive, and others do not.
+        const way = service.ways[id % service.ways.length] as Way;
         const caller = new MixedCaller(id, { service, way, connection, agent, count, seed: size.seed });
         for (let n = 0; n < size.uploads; n++) await caller.upload(n, size.buffers);
       }),
@@ -191,8 +193,14 @@ class MixedCaller {
     bytes: Buffer,
     plan: { pieces: readonly number[]; cutAt: number },
   ): Promise<void> {
-    const { service, way, count } = this.#with;
-    const options = { baseUrl: service.url, httpVersion: "2" } as const;
+    const { service, way, count, connection } = this.#with;
+    const sessionManager: Pick<Http2SessionManager, "authority" | "request" | "notifyResponseByteRead"> = {
+      authority: service.url,
+      request: async (method, path, headers, options) =>
+        connection.session.request({ ...headers, ":method": method, ":path": path }, options),
+      notifyResponseByteRead: () => {},
+    };
+    const options = { baseUrl: service.url, httpVersion: "2", sessionManager } as const;
     const transport: Transport = way === "Connect" ? createConnectTransport(options) : createGrpcWebTransport(options);
     const cut = new AbortController();
     async function* requests(): AsyncGenerator<MessageInitShape<typeof WriteUploadRequestSchema>> {
