@@ -28,9 +28,13 @@ interface Account {
   isPast: boolean;
 }
 
-const accounts = new WeakMap<ArrayBufferLike, Account>();
-/** The account that was found last: neighbouring views mostly lie in one buffer, and look-ups in the map show in profiles. */
-let latest: Account | undefined;
+/**
+ * A buffer carries its account itself. A WeakMap would keep buffers clean of it, but under TLS each record of 16 KiB has a buffer of its
+ * own, and the map's entries then cost twice of what making and freeing these buffers costs.
+ */
+const ACCOUNT = Symbol("account");
+type AccountedBuffer = ArrayBufferLike & { [ACCOUNT]?: Account };
+
 let isFreeing = true;
 
 /** Leaves all buffers to the collector from now on, or gives them back again. Returns how it was. */
@@ -91,7 +95,7 @@ export function noteWhole({ buffer, length }: Uint8Array): void {
  * have come this way.
  */
 export function noteCopied({ buffer, byteOffset, length }: Uint8Array, { isShared }: { isShared: boolean }): void {
-  const account = find(buffer) ?? open(buffer);
+  const account = open(buffer);
   if (byteOffset !== account.end) account.isKnown = false;
   account.end = byteOffset + length;
   if (!isShared) account.isPast = true;
@@ -108,17 +112,13 @@ export function giveBack({ buffer, length }: Uint8Array): void {
   settle(account);
 }
 
-function find(buffer: ArrayBufferLike): Account | undefined {
-  if (latest?.buffer !== buffer) latest = accounts.get(buffer);
-  return latest;
+function find(buffer: AccountedBuffer): Account | undefined {
+  return buffer[ACCOUNT];
 }
 
-function open(buffer: ArrayBufferLike): Account {
-  const found = find(buffer);
-  if (found !== undefined) return found;
-  latest = { buffer, end: 0, outBytes: 0, isKnown: true, isPast: false };
-  accounts.set(buffer, latest);
-  return latest;
+function open(buffer: AccountedBuffer): Account {
+  buffer[ACCOUNT] ??= { buffer, end: 0, outBytes: 0, isKnown: true, isPast: false };
+  return buffer[ACCOUNT];
 }
 
 function settle(account: Account): void {
